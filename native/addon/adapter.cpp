@@ -1,0 +1,50 @@
+#include "adapter/merge.h"
+
+#include "addon/common.h"
+#include "addon/module.h"
+
+namespace medilora {
+
+namespace {
+
+ggml_type float_type(const std::string& name) {
+    if (name.empty()) return GGML_TYPE_COUNT;
+    if (name == "F32") return GGML_TYPE_F32;
+    if (name == "F16") return GGML_TYPE_F16;
+    if (name == "BF16") return GGML_TYPE_BF16;
+    throw Error("TYPE_UNSUPPORTED", "A merged model is written as F32, F16 or BF16. Quantise it afterwards.");
+}
+
+/// adapterMerge({base, adapter, output, type?, scale?, threads?, metadata?, cancel?, onProgress?})
+///   -> Promise<{bytes, mergedTensors, type, baseQuantized}>
+Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
+    const Args args(info[0]);
+    MergeOptions options;
+    options.base = args.string("base");
+    options.adapter = args.string("adapter");
+    options.output = args.string("output");
+    options.type = float_type(args.string("type", ""));
+    options.scale = static_cast<float>(args.number("scale", 1.0));
+    options.threads = threads_option(args);
+    options.metadata = metadata_option(args);
+    return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {
+        const MergeResult result = merge_adapter(options, context.cancel, report_count(context));
+        return [result](Napi::Env env) -> Napi::Value {
+            auto value = Napi::Object::New(env);
+            value.Set("bytes", static_cast<double>(result.bytes));
+            value.Set("mergedTensors", static_cast<double>(result.merged_tensors));
+            const char* type = result.type == GGML_TYPE_F32 ? "F32" : result.type == GGML_TYPE_F16 ? "F16" : "BF16";
+            value.Set("type", type);
+            value.Set("baseQuantized", result.base_quantized);
+            return value;
+        };
+    });
+}
+
+} // namespace
+
+void register_adapter(Napi::Env env, Napi::Object exports) {
+    add_function<adapter_merge>(env, exports, "adapterMerge");
+}
+
+} // namespace medilora

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gguf/gguf_file.h"
+#include "util/atomic_file.h"
+
+namespace medilora {
+
+/// Writes a GGUF: metadata first, then each tensor's bytes in the order in which it was declared.
+class GgufWriter {
+  public:
+    GgufWriter();
+
+    /// For metadata: the gguf_set_* functions apply to it until begin().
+    gguf_context* metadata() { return context_.get(); }
+    void declare(const std::string& name, ggml_type type, const std::vector<int64_t>& ne);
+
+    /// Opens the file and writes the header.
+    void begin(const std::string& path);
+    /// The bytes of the next declared tensor, in as many pieces as the caller likes.
+    void write(const void* data, size_t bytes) { file_->write(data, bytes); }
+    /// Ends the current tensor.
+    void end_tensor() { file_->align(GGUF_DEFAULT_ALIGNMENT); }
+    /// Gives the file its name. Returns its size in bytes.
+    size_t commit();
+
+  private:
+    GgufContext context_;
+    std::unique_ptr<AtomicFile> file_;
+};
+
+} // namespace medilora

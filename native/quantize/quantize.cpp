@@ -1,0 +1,141 @@
+#include "quantize/quantize.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "gguf/gguf_file.h"
+#include "llama.h"
+#include "util/atomic_file.h"
+#include "util/error.h"
+#include "util/llama_runtime.h"
+
+namespace medilora {
+
+namespace {
+
+struct NamedType {
+    const char* name;
+    llama_ftype ftype;
+};
+
+const NamedType kTypes[] = {
+    {"F32", LLAMA_FTYPE_ALL_F32},
+    {"F16", LLAMA_FTYPE_MOSTLY_F16},
+    {"BF16", LLAMA_FTYPE_MOSTLY_BF16},
+    {"Q8_0", LLAMA_FTYPE_MOSTLY_Q8_0},
+    {"Q6_K", LLAMA_FTYPE_MOSTLY_Q6_K},
+    {"Q5_K_M", LLAMA_FTYPE_MOSTLY_Q5_K_M},
+    {"Q5_K_S", LLAMA_FTYPE_MOSTLY_Q5_K_S},
+    {"Q5_1", LLAMA_FTYPE_MOSTLY_Q5_1},
+    {"Q5_0", LLAMA_FTYPE_MOSTLY_Q5_0},
+    {"Q4_K_M", LLAMA_FTYPE_MOSTLY_Q4_K_M},
+    {"Q4_K_S", LLAMA_FTYPE_MOSTLY_Q4_K_S},
+    {"Q4_1", LLAMA_FTYPE_MOSTLY_Q4_1},
+    {"Q4_0", LLAMA_FTYPE_MOSTLY_Q4_0},
+    {"IQ4_NL", LLAMA_FTYPE_MOSTLY_IQ4_NL},
+    {"IQ4_XS", LLAMA_FTYPE_MOSTLY_IQ4_XS},
+    {"Q3_K_L", LLAMA_FTYPE_MOSTLY_Q3_K_L},
+    {"Q3_K_M", LLAMA_FTYPE_MOSTLY_Q3_K_M},
+    {"Q3_K_S", LLAMA_FTYPE_MOSTLY_Q3_K_S},
+    {"IQ3_M", LLAMA_FTYPE_MOSTLY_IQ3_M},
+    {"IQ3_S", LLAMA_FTYPE_MOSTLY_IQ3_S},
+    {"IQ3_XS", LLAMA_FTYPE_MOSTLY_IQ3_XS},
+    {"IQ3_XXS", LLAMA_FTYPE_MOSTLY_IQ3_XXS},
+    {"Q2_K", LLAMA_FTYPE_MOSTLY_Q2_K},
+    {"Q2_K_S", LLAMA_FTYPE_MOSTLY_Q2_K_S},
+    {"Q2_0", LLAMA_FTYPE_MOSTLY_Q2_0},
+    {"IQ2_M", LLAMA_FTYPE_MOSTLY_IQ2_M},
+    {"IQ2_S", LLAMA_FTYPE_MOSTLY_IQ2_S},
+    {"IQ2_XS", LLAMA_FTYPE_MOSTLY_IQ2_XS},
+    {"IQ2_XXS", LLAMA_FTYPE_MOSTLY_IQ2_XXS},
+    {"IQ1_M", LLAMA_FTYPE_MOSTLY_IQ1_M},
+    {"IQ1_S", LLAMA_FTYPE_MOSTLY_IQ1_S},
+    {"Q1_0", LLAMA_FTYPE_MOSTLY_Q1_0},
+    {"TQ2_0", LLAMA_FTYPE_MOSTLY_TQ2_0},
+    {"TQ1_0", LLAMA_FTYPE_MOSTLY_TQ1_0},
+    {"MXFP4_MOE", LLAMA_FTYPE_MOSTLY_MXFP4_MOE},
+    {"NVFP4", LLAMA_FTYPE_MOSTLY_NVFP4},
+};
+
+llama_ftype ftype_of(const std::string& name) {
+    for (const NamedType& type : kTypes)
+        if (name == type.name) return type.ftype;
+    std::string names;
+    for (const NamedType& type : kTypes) names += (names.empty() ? "" : ", ") + std::string(type.name);
+    throw Error("TYPE_UNSUPPORTED", "Unknown quantisation type. Use one of " + names + ".");
+}
+
+/// What llama_model_quantize would stop at, or abort on, said before it starts.
+void check_input(const QuantizeOptions& options) {
+    const GgufFile file(options.input);
+    if (file.string("general.type", "model") != "model")
+        throw Error("MODEL_INVALID", options.input + " is no model (general.type = " + file.string("general.type") +
+                                         "). Merge an adapter into its base first.");
+    file.string("general.architecture");
+    if (options.allow_requantize) return;
+    for (const GgufTensor& tensor : file.tensors())
+        if (ggml_is_quantized(tensor.type))
+            throw Error("QUANTIZE_FAILED", options.input + " is quantised already (" + ggml_type_name(tensor.type) +
+                                               "). Quantise the F32, F16 or BF16 model, or set allowRequantize.");
+}
+
+bool disk_is_full(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    struct statvfs info;
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+    return statvfs(folder.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < (1 << 20);
+}
+
+/// Removes the unfinished file on every way out.
+struct Temporary {
+    std::string path;
+    ~Temporary() { unlink(path.c_str()); }
+};
+
+} // namespace
+
+const std::vector<std::string>& quantize_types() {
+    static const std::vector<std::string> names = [] {
+        std::vector<std::string> out;
+        for (const NamedType& type : kTypes) out.push_back(type.name);
+        return out;
+    }();
+    return names;
+}
+
+size_t quantize(const QuantizeOptions& options, const Cancel& cancel,
+                const std::function<void(int64_t, int64_t)>& progress) {
+    init_llama_runtime();
+    llama_model_quantize_params params = llama_model_quantize_default_params();
+    params.ftype = ftype_of(options.type);
+    params.nthread = options.threads;
+    params.allow_requantize = options.allow_requantize;
+    check_input(options);
+
+    const Temporary temporary{temporary_name(options.output)};
+    AtomicFile(options.output).write("", 0); // An unwritable folder is told apart here, by errno.
+    LogErrors errors;
+    // llama.cpp names each tensor in its log before it works on it, and has no other progress or way to stop:
+    // what the listener throws ends llama_model_quantize, whose own handler tidies up.
+    const LogListener listener([&](bool error, const std::string& line) {
+        if (error) return errors.add(line);
+        long done, total;
+        if (std::sscanf(line.c_str(), "[%ld/%ld]", &done, &total) != 2) return;
+        cancel.check();
+        progress(done - 1, total);
+    });
+    const uint32_t failed = llama_model_quantize(options.input.c_str(), temporary.path.c_str(), &params);
+    cancel.check();
+    if (failed != 0 && disk_is_full(options.output)) throw_write_error(options.output, ENOSPC);
+    if (failed != 0)
+        throw Error("QUANTIZE_FAILED", "llama.cpp could not quantise " + options.input + " to " + options.type + ": " +
+                                           errors.text() + ". Check the model and the type.");
+    // The stream that llama.cpp writes to reports some failures late or not at all: read the result back.
+    const size_t bytes = GgufFile(temporary.path).size();
+    publish_file(temporary.path, options.output);
+    return bytes;
+}
+
+} // namespace medilora

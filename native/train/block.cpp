@@ -1,0 +1,123 @@
+#include "train/block.h"
+
+#include "gemm/kernels.h"
+#include "train/attention.h"
+#include "train/norm.h"
+#include "train/rope.h"
+
+namespace medilora {
+
+namespace {
+
+/// The layers of one block with what they share, so that a call names only what differs.
+struct Layers {
+    Compute& c;
+    const Block& block;
+    const DropoutPlan& dropout;
+    LinearScratch& scratch;
+    const PreparedBatch& batch;
+
+    void forward(Module m, const float* x, float* y, BlockActivations& acts) {
+        const int i = static_cast<int>(m);
+        linear_forward(c, block.linear[i], dropout.at(block.index, i), scratch, x, batch.n, y, acts.lora[i]);
+    }
+    void backward(Module m, const float* x, const BlockActivations& acts, const float* dy, float* dx, bool accumulate) {
+        const int i = static_cast<int>(m);
+        linear_backward(c, block.linear[i], dropout.at(block.index, i), scratch, batch, x, acts.lora[i], dy, dx,
+                        accumulate);
+    }
+};
+
+void add(Compute& c, const float* a, const float* b, int64_t count, float* out) {
+    c.pool.slices(count, 4096, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = a[i] + b[i];
+    });
+}
+
+} // namespace
+
+int64_t BlockActivations::floats_per_token(const Hparams& h, const Block& block) {
+    int64_t total = 3 * h.n_embd + 2 * h.q_size() + 2 * h.kv_size() + 3 * h.n_ff + h.n_head + 2;
+    for (const Linear& linear : block.linear) total += linear.lora.rank;
+    return total;
+}
+
+void BlockActivations::resize(const Hparams& h, const Block& block, int64_t n) {
+    for (Buffer* b : {&h1, &middle, &h2}) b->resize(n * h.n_embd);
+    for (Buffer* b : {&q, &attended}) b->resize(n * h.q_size());
+    for (Buffer* b : {&k, &v}) b->resize(n * h.kv_size());
+    for (Buffer* b : {&gate, &up, &act}) b->resize(n * h.n_ff);
+    for (Buffer* b : {&rstd1, &rstd2}) b->resize(n);
+    lse.resize(n * h.n_head);
+    for (int i = 0; i < kModules; ++i)
+        if (block.linear[i].lora.rank > 0) lora[i].resize(n * block.linear[i].lora.rank);
+}
+
+void BlockScratch::resize(const Hparams& h, int64_t n) {
+    d_act.resize(n * h.n_ff);
+    d_up.resize(n * h.n_ff);
+    d_h.resize(n * h.n_embd);
+    d_attended.resize(n * h.q_size());
+    d_q.resize(n * h.q_size());
+    d_k.resize(n * h.kv_size());
+    d_v.resize(n * h.kv_size());
+}
+
+void block_forward(Compute& c, const Hparams& h, const PreparedBatch& batch, const Block& block,
+                   const DropoutPlan& dropout, const float* x, BlockActivations& acts, BlockScratch& scratch,
+                   float* out) {
+    const int64_t n = batch.n, e = h.n_embd;
+    acts.resize(h, block, n);
+    Layers layers{c, block, dropout, scratch.linear, batch};
+
+    rms_norm_forward(c, x, block.attn_norm, h.rms_eps, n, e, acts.h1, acts.rstd1);
+    layers.forward(Module::kQ, acts.h1, acts.q, acts);
+    layers.forward(Module::kK, acts.h1, acts.k, acts);
+    layers.forward(Module::kV, acts.h1, acts.v, acts);
+    rope(c, batch, acts.q, h.n_head, h, 1.0f);
+    rope(c, batch, acts.k, h.n_head_kv, h, 1.0f);
+    attention_forward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse);
+    layers.forward(Module::kO, acts.attended, acts.middle, acts);
+    add(c, acts.middle, x, n * e, acts.middle);
+
+    rms_norm_forward(c, acts.middle, block.ffn_norm, h.rms_eps, n, e, acts.h2, acts.rstd2);
+    layers.forward(Module::kGate, acts.h2, acts.gate, acts);
+    layers.forward(Module::kUp, acts.h2, acts.up, acts);
+    c.pool.slices(n * h.n_ff, 4096, [&](int64_t begin, int64_t end) {
+        kernels().swiglu(acts.gate + begin, acts.up + begin, acts.act + begin, end - begin);
+    });
+    layers.forward(Module::kDown, acts.act, out, acts);
+    add(c, out, acts.middle, n * e, out);
+}
+
+void block_backward(Compute& c, const Hparams& h, const PreparedBatch& batch, const Block& block,
+                    const DropoutPlan& dropout, const float* x, const BlockActivations& acts, BlockScratch& scratch,
+                    float* dx, bool need_input) {
+    const int64_t n = batch.n, e = h.n_embd;
+    scratch.resize(h, n);
+    Layers layers{c, block, dropout, scratch.linear, batch};
+
+    // out = middle + down(silu(gate(h2)) * up(h2)), h2 = norm(middle)
+    layers.backward(Module::kDown, acts.act, acts, dx, scratch.d_act, false);
+    c.pool.slices(n * h.n_ff, 4096, [&](int64_t begin, int64_t end) {
+        kernels().swiglu_backward(acts.gate + begin, acts.up + begin, scratch.d_act + begin, scratch.d_act + begin,
+                                  scratch.d_up + begin, end - begin);
+    });
+    layers.backward(Module::kGate, acts.h2, acts, scratch.d_act, scratch.d_h, false);
+    layers.backward(Module::kUp, acts.h2, acts, scratch.d_up, scratch.d_h, true);
+    rms_norm_backward(c, acts.middle, block.ffn_norm, acts.rstd2, scratch.d_h, n, e, dx, block.ffn_norm_gradient);
+
+    // middle = x + o(attention(rope(q), rope(k), v)), q, k, v of h1 = norm(x)
+    layers.backward(Module::kO, acts.attended, acts, dx, scratch.d_attended, false);
+    attention_backward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse, scratch.d_attended, scratch.d_q,
+                       scratch.d_k, scratch.d_v);
+    rope(c, batch, scratch.d_q, h.n_head, h, -1.0f);
+    rope(c, batch, scratch.d_k, h.n_head_kv, h, -1.0f);
+    float* d_h1 = need_input ? scratch.d_h.data() : nullptr;
+    layers.backward(Module::kQ, acts.h1, acts, scratch.d_q, d_h1, false);
+    layers.backward(Module::kK, acts.h1, acts, scratch.d_k, d_h1, true);
+    layers.backward(Module::kV, acts.h1, acts, scratch.d_v, d_h1, true);
+    if (need_input) rms_norm_backward(c, x, block.attn_norm, acts.rstd1, d_h1, n, e, dx, block.attn_norm_gradient);
+}
+
+} // namespace medilora

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapter/adapter_file.h"
+#include "train/network.h"
+#include "train/parameters.h"
+
+namespace medilora {
+
+/// What a fresh adapter is made of.
+struct LoraOptions {
+    int64_t rank = 8;
+    float alpha = 16; ///< scale = alpha / rank
+    std::vector<Module> modules;
+    uint64_t seed = 0;
+};
+
+/// A frozen, memory-mapped base with a trainable LoRA adapter.
+class LoraModel {
+  public:
+    /// A fresh adapter: A uniform in +-1/sqrt(in), B zero.
+    LoraModel(const std::string& base, const LoraOptions& options);
+    /// Goes on from an adapter file. Throws ADAPTER_MISMATCH when it does not fit the base, or
+    /// adapts something other than a block's linear layers.
+    LoraModel(const std::string& base, const std::string& adapter_path);
+
+    Network& network() { return *network_; }
+    ParameterSet& parameters() { return parameters_; }
+    /// The adapter as it stands, for writing.
+    Adapter adapter();
+
+  private:
+    struct Branch {
+        int64_t layer;
+        Module module;
+        int64_t rank;
+        size_t a, b; // indexes of the parameters
+    };
+
+    void add_branch(int64_t layer, Module module, int64_t rank);
+    /// Allocates the parameters and points the network's layers at them.
+    void connect();
+
+    GgufFile base_;
+    MappedWeights weights_;
+    std::unique_ptr<Network> network_;
+    ParameterSet parameters_;
+    std::vector<Branch> branches_;
+    float alpha_;
+};
+
+} // namespace medilora

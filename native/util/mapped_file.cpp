@@ -1,0 +1,38 @@
+#include "util/mapped_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/error.h"
+
+namespace medilora {
+
+MappedFile::MappedFile(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOENT) throw Error("FILE_NOT_FOUND", path + " does not exist. Check the path.");
+        throw Error("FILE_READ", path + " cannot be read (" + std::strerror(errno) + "). Check its permissions.");
+    }
+    struct stat info;
+    const bool regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    if (regular && info.st_size > 0) {
+        size_ = static_cast<size_t>(info.st_size);
+        mapping_ = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
+    }
+    close(fd);
+    if (!regular) throw Error("FILE_READ", path + " is not a regular file. Check the path.");
+    if (mapping_ == MAP_FAILED) {
+        mapping_ = nullptr;
+        throw Error("FILE_READ", path + " cannot be memory-mapped (" + std::strerror(errno) + ").");
+    }
+}
+
+MappedFile::~MappedFile() {
+    if (mapping_ != nullptr) munmap(mapping_, size_);
+}
+
+} // namespace medilora

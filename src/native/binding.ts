@@ -1,0 +1,157 @@
+import type { SamplerStep } from "../eval/samplers.js";
+import type { TrainingBinding } from "./trainingBinding.js";
+
+// What the addon exports (native/addon/*.cpp), function by function. Options objects are checked again in native code.
+
+declare const handleKind: unique symbol;
+
+/** An object that lives in native code. Freed by its dispose function, or when it is garbage collected. */
+export interface NativeHandle<Kind extends string> {
+  readonly [handleKind]: Kind;
+}
+
+export type VocabHandle = NativeHandle<"vocab">;
+export type EngineHandle = NativeHandle<"engine">;
+
+/** What every job takes: a non-zero `cancel[0]` stops it, `onProgress` is called on the JavaScript thread. */
+export interface JobOptions<Progress> {
+  cancel?: Int32Array;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface SystemInfo {
+  llamaCpp: string;
+  threads: number;
+  devices: Array<{ name: string; description: string }>;
+}
+
+export type VocabType = "none" | "spm" | "bpe" | "wpm" | "ugm" | "rwkv" | "plamo2" | "other";
+
+/** Token ids are null where the vocabulary has no such token. */
+export interface VocabInfo {
+  size: number;
+  bos: number | null;
+  eos: number | null;
+  eot: number | null;
+  addBos: boolean;
+  addEos: boolean;
+  chatTemplate: string | null;
+  type: VocabType;
+}
+
+export interface AdapterOptions {
+  path: string;
+  /** Multiplies the adapter's own alpha / r; 1 when left out. */
+  scale?: number;
+}
+
+export type KvType = "f16" | "f32";
+export type FlashAttention = "auto" | "on" | "off";
+
+export interface EngineOpenOptions extends JobOptions<LoadProgress> {
+  model: string;
+  adapters?: readonly AdapterOptions[];
+  contextSize?: number;
+  sequences?: number;
+  batchSize?: number;
+  microBatchSize?: number;
+  threads?: number;
+  gpuLayers?: number;
+  repackWeights?: boolean;
+  kvType?: KvType;
+  flashAttention?: FlashAttention;
+}
+
+/** `fraction` of the model file read, 0 to 1. */
+export interface LoadProgress {
+  type: "load";
+  fraction: number;
+}
+
+export interface EngineInfo {
+  vocabSize: number;
+  /** Most tokens of one sequence, prompt and answer together. */
+  sequenceLimit: number;
+  contextSize: number;
+  sequences: number;
+  batchSize: number;
+  microBatchSize: number;
+  threads: number;
+}
+
+export interface GenerateRequest {
+  prompt: Int32Array;
+  maxTokens: number;
+  /** 0 .. 2^32 - 1. */
+  seed: number;
+  sampler: readonly SamplerStep[];
+  /** Tokens that end the answer, besides the vocabulary's own end-of-generation tokens and `<|im_end|>`. */
+  stopTokens?: Int32Array;
+  /** Strings that end the answer; the text is cut in front of the first one. */
+  stopStrings?: readonly string[];
+}
+
+export interface GenerateResult {
+  type: "result";
+  /** Which request this answers; results come in the order in which the requests end. */
+  index: number;
+  /** Every token that was drawn, the one that ended the answer included. */
+  tokens: Int32Array;
+  /** The answer without its ending token or stop string; bytes of an incomplete character are dropped. */
+  text: string;
+  /** "length": maxTokens or the context's end was reached. */
+  finish: "stop" | "length";
+  /** Sum of `logprobs`. */
+  logprob: number;
+  /** Natural logarithm of each token's probability under the model itself, before any sampler step. */
+  logprobs: Float64Array;
+  promptTokens: number;
+}
+
+export interface GenerateCall extends JobOptions<GenerateResult> {
+  requests: readonly GenerateRequest[];
+  sharePrefix?: boolean;
+}
+
+export interface LogitsCall extends JobOptions<never> {
+  tokens: Int32Array;
+}
+
+/** Long arrays, such as a vocabulary's tokens, are given by element type and length only. */
+export type GgufValue = string | number | boolean | Array<string | number> | { type: string; length: number };
+
+export interface GgufTensor {
+  name: string;
+  /** ggml's name of the element type, e.g. "f16", "q3_K". */
+  type: string;
+  /** In GGUF's order, the row's length first; trailing ones are left out. */
+  shape: number[];
+  bytes: number;
+}
+
+export interface GgufDescription {
+  /** Size of the file. */
+  bytes: number;
+  metadata: Record<string, GgufValue>;
+  tensors: GgufTensor[];
+}
+
+/** The whole addon. Every function throws, or rejects with, an Error that carries one of our codes as `code`. */
+export interface NativeBinding extends TrainingBinding {
+  systemInfo(): SystemInfo;
+
+  ggufRead(path: string): Promise<GgufDescription>;
+
+  vocabOpen(path: string): Promise<VocabHandle>;
+  vocabInfo(handle: VocabHandle): VocabInfo;
+  vocabTokenize(handle: VocabHandle, text: string, options: { addSpecial: boolean; parseSpecial: boolean }): Int32Array;
+  vocabDetokenize(handle: VocabHandle, tokens: Int32Array, options: { special: boolean }): string;
+  vocabPiece(handle: VocabHandle, token: number): string;
+  vocabDispose(handle: VocabHandle): void;
+
+  engineOpen(options: EngineOpenOptions): Promise<EngineHandle>;
+  engineInfo(handle: EngineHandle): EngineInfo;
+  engineGenerate(handle: EngineHandle, call: GenerateCall): Promise<void>;
+  engineLogits(handle: EngineHandle, call: LogitsCall): Promise<Float32Array>;
+  engineDispose(handle: EngineHandle): void;
+}

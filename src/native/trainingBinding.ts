@@ -1,0 +1,128 @@
+import type { JobOptions, NativeHandle } from "./binding.js";
+
+// The part of the addon that changes models: training, merging, quantising (native/addon/{trainer,adapter,quantize}.cpp).
+
+export type TrainerHandle = NativeHandle<"trainer">;
+
+/** GGUF's names of a block's linear layers. */
+export type TargetModule = "attn_q" | "attn_k" | "attn_v" | "attn_output" | "ffn_gate" | "ffn_up" | "ffn_down";
+
+/** With neither `lora`, `adapter` nor `fresh`, all weights of `model` are trained. */
+export interface TrainerOpenOptions {
+  model?: string;
+  /** A fresh adapter. */
+  lora?: { rank: number; alpha: number; modules: readonly TargetModule[]; seed: number };
+  /** An adapter GGUF to go on from. */
+  adapter?: string;
+  /** A model from random weights, with the tokenizer of the GGUF `tokenizer`. */
+  fresh?: {
+    embeddingLength: number;
+    layers: number;
+    heads: number;
+    kvHeads: number;
+    feedForwardLength: number;
+    contextLength: number;
+    ropeBase?: number;
+    rmsEps?: number;
+    tiedOutput?: boolean;
+  };
+  tokenizer?: string;
+  /** Share of a LoRA branch's inputs that is dropped, [0, 1). */
+  dropout?: number;
+  seed?: number;
+  /** Compute activations again in the backward pass instead of keeping them. */
+  checkpointing?: boolean;
+  threads?: number;
+}
+
+export interface TrainerInfo {
+  vocabSize: number;
+  contextLength: number;
+  layers: number;
+  /** Trainable parameters. */
+  trainable: number;
+}
+
+/** [n] each; labels already shifted, -100 for none. */
+export interface BatchArrays {
+  tokens: Int32Array;
+  positions: Int32Array;
+  sequences: Int32Array;
+  labels: Int32Array;
+}
+
+export interface StepOptions {
+  learningRate: number;
+  /** What the accumulated gradients are divided by. */
+  divisor: number;
+  /** 0: no clipping. */
+  maxGradNorm: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+}
+
+export interface StepResult {
+  /** L2 norm of all gradients before clipping. */
+  gradNorm: number;
+  /** A gradient was not finite, so nothing was updated. */
+  skipped: boolean;
+}
+
+/** `data` is row-major, [rows, columns]. */
+export type NamedTensors = Record<string, { shape: [number, number]; data: Float32Array }>;
+
+export interface CountProgress {
+  done: number;
+  total: number;
+}
+
+export interface MergeCall extends JobOptions<CountProgress> {
+  base: string;
+  adapter: string;
+  output: string;
+  type?: "F32" | "F16" | "BF16";
+  scale?: number;
+  threads?: number;
+  metadata?: Record<string, string>;
+}
+
+export interface MergeAnswer {
+  bytes: number;
+  mergedTensors: number;
+  type: "F32" | "F16" | "BF16";
+  baseQuantized: boolean;
+}
+
+export interface QuantizeCall extends JobOptions<CountProgress> {
+  input: string;
+  output: string;
+  type: string;
+  threads?: number;
+  allowRequantize?: boolean;
+}
+
+export interface TrainingBinding {
+  trainerOpen(options: TrainerOpenOptions & JobOptions<never>): Promise<TrainerHandle>;
+  trainerInfo(handle: TrainerHandle): TrainerInfo;
+  trainerAccumulate(
+    handle: TrainerHandle,
+    batch: BatchArrays & { gradientScale?: number } & JobOptions<never>,
+  ): Promise<number>;
+  trainerEvaluate(handle: TrainerHandle, batch: BatchArrays & JobOptions<never>): Promise<number>;
+  trainerLogits(handle: TrainerHandle, batch: BatchArrays & JobOptions<never>): Promise<Float32Array>;
+  trainerStep(handle: TrainerHandle, options: StepOptions): Promise<StepResult>;
+  trainerTensors(handle: TrainerHandle, options: { gradients: boolean }): Promise<NamedTensors>;
+  trainerSaveWeights(
+    handle: TrainerHandle,
+    options: { path: string; metadata?: Record<string, string> },
+  ): Promise<number>;
+  trainerSaveState(handle: TrainerHandle, options: { path: string; note: string }): Promise<number>;
+  trainerLoadState(handle: TrainerHandle, options: { path: string }): Promise<string>;
+  trainerDispose(handle: TrainerHandle): void;
+
+  adapterMerge(call: MergeCall): Promise<MergeAnswer>;
+  quantize(call: QuantizeCall): Promise<number>;
+  quantizeTypes(): string[];
+}

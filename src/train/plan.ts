@@ -1,0 +1,50 @@
+import type { TrainConfig } from "../config/schema.js";
+import { epochOrder, packSamples, type TokenizedSample } from "./packing.js";
+import { totalSteps } from "./schedule.js";
+
+/** Which bins each optimizer step sees. The step's number alone determines it, so resuming needs no other record. */
+export class TrainingPlan {
+  readonly bins: number[][];
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  readonly #config: TrainConfig;
+  #order: { epoch: number; bins: Int32Array } | undefined;
+
+  constructor(samples: readonly TokenizedSample[], config: TrainConfig) {
+    this.#config = config;
+    this.bins = packSamples(samples, { sequenceLen: config.sequence_len, samplePacking: config.sample_packing });
+    const microBatches = Math.ceil(this.bins.length / config.micro_batch_size);
+    const accumulation = config.gradient_accumulation_steps;
+    this.stepsPerEpoch = Math.ceil(microBatches / accumulation);
+    const steps = totalSteps(config.num_epochs, microBatches, accumulation);
+    this.totalSteps = Math.min(steps, config.max_steps ?? steps);
+  }
+
+  /** Position of a step, counted from 0, in epochs. */
+  epochAt(step: number): number {
+    return step / this.stepsPerEpoch;
+  }
+
+  /** True when an epoch, or the run, ends with this step (counted from 0). */
+  endsEpoch(step: number): boolean {
+    return (step + 1) % this.stepsPerEpoch === 0 || step + 1 === this.totalSteps;
+  }
+
+  /** The micro-batches of a step, each a list of bins. */
+  microBatches(step: number): number[][][] {
+    const { micro_batch_size: size, gradient_accumulation_steps: accumulation } = this.#config;
+    const order = this.#epoch(Math.floor(step / this.stepsPerEpoch));
+    const start = (step % this.stepsPerEpoch) * size * accumulation;
+    const end = Math.min(start + size * accumulation, order.length);
+    const batches: number[][][] = [];
+    for (let i = start; i < end; i += size)
+      batches.push(Array.from(order.subarray(i, Math.min(i + size, end)), (bin) => this.bins[bin]!));
+    return batches;
+  }
+
+  #epoch(epoch: number): Int32Array {
+    if (this.#order?.epoch !== epoch)
+      this.#order = { epoch, bins: epochOrder(this.bins.length, this.#config.seed, epoch) };
+    return this.#order.bins;
+  }
+}

@@ -1,0 +1,42 @@
+/** What train() reports, in this order. Losses are means over labelled tokens, in nats. */
+export type TrainProgress =
+  | {
+      type: "start";
+      totalSteps: number;
+      samples: number;
+      bins: number;
+      /** Of one epoch. */
+      tokens: number;
+      labelTokens: number;
+      trainableParameters: number;
+      /** Steps that a checkpoint had taken already. */
+      resumedFrom?: number;
+    }
+  | TrainStep
+  | { type: "evaluation"; step: number; loss: number }
+  | { type: "checkpoint"; step: number; path: string }
+  | { type: "warning"; message: string };
+
+export interface TrainStep {
+  type: "step";
+  /** Counted from 1. */
+  step: number;
+  totalSteps: number;
+  epoch: number;
+  loss: number;
+  learningRate: number;
+  /** L2 norm before clipping. */
+  gradNorm: number;
+  tokensPerSecond: number;
+  etaSeconds: number;
+  /** A gradient was not finite, so nothing was updated. */
+  skipped: boolean;
+}
+
+/** One point of the loss curve. */
+export interface LossPoint {
+  step: number;
+  epoch: number;
+  loss: number;
+  evalLoss?: number;
+}

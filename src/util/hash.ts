@@ -1,0 +1,22 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { fileError } from "../errors.js";
+
+/**
+ * SHA-256 of a file's bytes as 64 lower-case hex digits, read in pieces, so that model files of any size do.
+ * @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ`
+ */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw fileError(error, path, "read");
+  }
+  return hash.digest("hex");
+}
+
+/** SHA-256 of the text's UTF-8 bytes as 64 lower-case hex digits. */
+export function sha256Text(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}
