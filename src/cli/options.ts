@@ -1,0 +1,25 @@
+import { InvalidArgumentError } from "commander";
+
+/** A parser of whole numbers from `min` to `max` for commander. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} on` : `from ${min} to ${max}`;
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+  };
+}
+
+/** A parser of finite numbers. */
+export function decimalNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number.");
+}
+
+/** Gathers an option that may be given several times, each value parsed by `parse`. */
+export function gather<T>(parse: (text: string) => T): (text: string, earlier: T[] | undefined) => T[] {
+  return (text, earlier = []) => [...earlier, parse(text)];
+}
+
+export const SEED_MAX = 2 ** 32 - 1;

@@ -1,0 +1,43 @@
+import { Command } from "commander";
+import { packageVersion } from "../util/version.js";
+import { debugCommand } from "./commands/debug.js";
+import { evalCommand } from "./commands/eval.js";
+import { mergeCommand } from "./commands/merge.js";
+import { prepareCommand } from "./commands/prepare.js";
+import { previewCommand } from "./commands/preview.js";
+import { quantizeCommand } from "./commands/quantize.js";
+import { trainCommand } from "./commands/train.js";
+import type { CliContext } from "./run.js";
+
+const COMMANDS = {
+  prepare: prepareCommand,
+  preview: previewCommand,
+  train: trainCommand,
+  merge: mergeCommand,
+  quantize: quantizeCommand,
+  eval: evalCommand,
+  debug: debugCommand,
+};
+
+/**
+ * The whole `medilora`. Building it, and so `--help`, loads neither the addon nor the libraries that commands need:
+ * their actions import those.
+ */
+export function mediloraProgram(context: CliContext): Command {
+  const program = named("medilora").description(
+    "Fine-tune, merge, quantise and evaluate small language models for medicine, on your own computer.",
+  );
+  for (const [name, configure] of Object.entries(COMMANDS)) configure(program.command(name), context);
+  return program;
+}
+
+/** `medilora-eval`: `medilora eval` under its quick name. */
+export function mediloraEvalProgram(context: CliContext): Command {
+  return evalCommand(named("medilora-eval"), context);
+}
+
+function named(name: string): Command {
+  return new Command(name)
+    .version(packageVersion(), "--version", "print the version")
+    .helpOption("--help", "print help");
+}

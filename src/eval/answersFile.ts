@@ -1,0 +1,182 @@
+import { appendFileSync, closeSync, fsyncSync, openSync } from "node:fs";
+import { readFile, truncate } from "node:fs/promises";
+import { z } from "zod";
+import { fileError, MediloraError } from "../errors.js";
+import { writeFileAtomic } from "../util/atomicFile.js";
+
+/** What an answer depends on. Two runs with equal keys may share answers; batch, threads and limit are not in it. */
+export interface RunKey {
+  /** SHA-256 of the model file. */
+  model: string;
+  adapters: ReadonlyArray<{ sha256: string; scale: number }>;
+  /** `<name>@<version>`. */
+  task: string;
+  /** SHA-256 of the data file. */
+  data: string;
+  sampler: string;
+  seed: number;
+  maxTokens: number;
+  extraction: string;
+  medilora: string;
+  llamaCpp: string;
+}
+
+const answerSchema = z.object({
+  id: z.string(),
+  /** Of the rendered prompt. */
+  promptSha256: z.string(),
+  response: z.string(),
+  /** Null for an invalid response. */
+  extracted: z.string().nullable(),
+  gold: z.string(),
+  finish: z.enum(["stop", "length"]),
+  /** Sum over the answer's tokens of their natural log-probability under the model, before any sampler step. */
+  logprob: z.number(),
+  promptTokens: z.int(),
+  /** The token that ended the answer counted in. */
+  answerTokens: z.int(),
+  /** From the start of the (last) run's decoding to the end of this answer. */
+  seconds: z.number(),
+});
+
+export type StoredAnswer = z.infer<typeof answerSchema>;
+
+const TYPE = "medilora-answers";
+const FORMAT = 1;
+const headerSchema = z.object({
+  type: z.literal(TYPE),
+  format: z.number(),
+  key: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * The answers of one run as JSON lines: a header with the run's key, then an answer a line, each written as it comes.
+ * Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
+ */
+export class AnswersFile {
+  readonly path: string;
+  readonly #descriptor: number;
+  /** What the file held when it was opened, in its order. */
+  readonly stored: readonly StoredAnswer[];
+
+  private constructor(path: string, descriptor: number, stored: readonly StoredAnswer[]) {
+    this.path = path;
+    this.#descriptor = descriptor;
+    this.stored = stored;
+  }
+
+  /**
+   * Opens the file of a run to go on with it, or begins one where there is none or an empty one.
+   * @param options.overwrite begins anew where the file belongs to another run, or to this one
+   * @throws MediloraError `ARGUMENT_INVALID` for a file of another run (naming what differs), or one that is no answers
+   *   file, which is never overwritten; `DATA_INVALID` with the line for a damaged one; `FILE_READ`, `FILE_WRITE`,
+   *   `DISK_FULL`
+   */
+  static async open(path: string, key: RunKey, options: { overwrite: boolean }): Promise<AnswersFile> {
+    const content = await readIfThere(path);
+    const header = content.length === 0 ? undefined : readHeader(path, content);
+    let stored: StoredAnswer[] = [];
+    if (header === undefined || options.overwrite)
+      await writeFileAtomic(path, `${JSON.stringify({ type: TYPE, format: FORMAT, key })}\n`);
+    else {
+      checkKey(path, header, key);
+      stored = await readAnswers(path, content);
+    }
+    try {
+      return new AnswersFile(path, openSync(path, "a"), stored);
+    } catch (error) {
+      throw fileError(error, path, "write");
+    }
+  }
+
+  /**
+   * Adds an answer. Synchronous, so that it is with the operating system before anything else happens.
+   * @throws MediloraError `FILE_WRITE`, `DISK_FULL`
+   */
+  append(answer: StoredAnswer): void {
+    try {
+      appendFileSync(this.#descriptor, `${JSON.stringify(answer)}\n`);
+    } catch (error) {
+      throw fileError(error, this.path, "write");
+    }
+  }
+
+  /** Syncs to the disk and closes. Call it once. */
+  close(): void {
+    try {
+      fsyncSync(this.#descriptor);
+    } catch (error) {
+      throw fileError(error, this.path, "write");
+    } finally {
+      closeSync(this.#descriptor);
+    }
+  }
+}
+
+async function readIfThere(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+    throw fileError(error, path, "read");
+  }
+}
+
+type Header = z.infer<typeof headerSchema>;
+
+function readHeader(path: string, content: Buffer): Header {
+  const end = content.indexOf(0x0a);
+  const header = headerSchema.safeParse(end === -1 ? undefined : parseJson(content.subarray(0, end)));
+  if (header.success) return header.data;
+  throw new MediloraError(
+    "ARGUMENT_INVALID",
+    `${path} exists and is no answers file of medilora, so it is left alone. Name another file for the answers.`,
+  );
+}
+
+function checkKey(path: string, header: Header, key: RunKey): void {
+  const wanted: Record<string, unknown> = { format: FORMAT, ...key };
+  const found: Record<string, unknown> = { format: header.format, ...header.key };
+  const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+  const different = [...names].filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(found[name]));
+  if (different.length === 0) return;
+  throw new MediloraError(
+    "ARGUMENT_INVALID",
+    `${path} holds the answers of another run: ${different.join(", ")} differ${different.length === 1 ? "s" : ""}. ` +
+      "Name another file, or set overwrite to begin anew.",
+  );
+}
+
+/** Cuts off a torn end first. */
+async function readAnswers(path: string, content: Buffer): Promise<StoredAnswer[]> {
+  const end = content.lastIndexOf(0x0a) + 1;
+  if (end < content.length) await truncate(path, end).catch((error) => Promise.reject(fileError(error, path, "write")));
+  const answers = new Map<string, StoredAnswer>();
+  let line = 1;
+  for (let start = content.indexOf(0x0a) + 1; start < end; ) {
+    line += 1;
+    const stop = content.indexOf(0x0a, start);
+    const answer = answerSchema.safeParse(parseJson(content.subarray(start, stop)));
+    if (!answer.success) throw damaged(path, line, "is no answer");
+    if (answers.has(answer.data.id)) throw damaged(path, line, "answers a question that was answered before");
+    answers.set(answer.data.id, answer.data);
+    start = stop + 1;
+  }
+  return [...answers.values()];
+}
+
+/** Undefined for what is not JSON in UTF-8. */
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function damaged(path: string, line: number, problem: string): MediloraError {
+  return new MediloraError(
+    "DATA_INVALID",
+    `${path}, line ${line}: ${problem}. Remove the line to have its question asked again, or set overwrite.`,
+  );
+}

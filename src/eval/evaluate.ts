@@ -1,0 +1,74 @@
+import { MediloraError } from "../errors.js";
+import { AnswersFile, type RunKey, type StoredAnswer } from "./answersFile.js";
+import { askQuestions } from "./ask.js";
+import { checkOptions, type EvaluateOptions } from "./evaluateOptions.js";
+import { buildResult, describeMachine, type EvaluationResult } from "./evaluationResult.js";
+import { type PreparedQuestion, prepareQuestions } from "./questions.js";
+import { identify, runKey } from "./runIdentity.js";
+import { type EvaluationRuntime, nativeRuntime } from "./runtime.js";
+import { SAMPLER_PRESETS } from "./samplers.js";
+import { findTask } from "./tasks/index.js";
+
+/**
+ * Asks a model every question of a benchmark, reads a label from each answer, and scores them.
+ *
+ * With an `answersFile`, a run that was stopped or killed goes on where it was: the same model, adapters, data, task,
+ * sampler, seed, answer length and versions make the same run. Its result is that of an undisturbed one, timings apart.
+ * @throws MediloraError `ARGUMENT_INVALID` (an option, an unknown task, an answers file of another run),
+ *   `CONTEXT_EXCEEDED` naming the question before any is asked, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`,
+ *   `FILE_READ`, `FILE_WRITE`, `DISK_FULL`, `MODEL_INVALID`, `ADAPTER_INVALID`, `ADAPTER_MISMATCH`, `OUT_OF_MEMORY`,
+ *   `NATIVE_UNAVAILABLE`, `ABORTED`; or what `onProgress` threw
+ */
+export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
+  return evaluateWith(nativeRuntime, options);
+}
+
+/** {@link evaluate} on an engine of the caller's choice. */
+export async function evaluateWith(runtime: EvaluationRuntime, options: EvaluateOptions): Promise<EvaluationResult> {
+  const task = typeof options.task === "string" ? findTask(options.task) : options.task;
+  const settings = checkOptions(options, task);
+  const { model, adapters, contextSize, threads, onProgress, signal } = options;
+  const { sampler, sequences, seed, maxTokens } = settings;
+  const all = await prepareQuestions(task, options.data);
+  const identity = await identify(options, task, runtime.llamaCpp());
+  const file = await openAnswersFile(options, runKey(identity, settings));
+  try {
+    const { answers, timings, ...engine } = await askQuestions(runtime, {
+      engine: { model, adapters, contextSize, threads, sequences },
+      questions: all.slice(0, options.limit),
+      stored: file === undefined ? new Map() : storedAnswers(file, all),
+      steps: SAMPLER_PRESETS[sampler],
+      seed,
+      maxTokens,
+      extraction: task.extraction,
+      onAnswer: (answer) => file?.append(answer),
+      onProgress,
+      signal,
+    });
+    const machine = describeMachine(engine.threads ?? threads);
+    const run = { ...identity, sampler, seed, maxTokens, timings, machine, available: all.length };
+    return buildResult(run, answers);
+  } finally {
+    file?.close();
+  }
+}
+
+async function openAnswersFile(options: EvaluateOptions, key: RunKey): Promise<AnswersFile | undefined> {
+  if (options.answersFile === undefined) return undefined;
+  return AnswersFile.open(options.answersFile, key, { overwrite: options.overwrite ?? false });
+}
+
+/** The file's answers by id, each to a prompt and a gold label that are still those of its question. */
+function storedAnswers(file: AnswersFile, questions: readonly PreparedQuestion[]): Map<string, StoredAnswer> {
+  const byId = new Map(questions.map((question) => [question.id, question]));
+  for (const { id, promptSha256, gold } of file.stored) {
+    const question = byId.get(id);
+    if (question?.promptSha256 === promptSha256 && question.gold === gold) continue;
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `${file.path}: the answer to question ${id} belongs to another prompt or gold label, though the task's version is ` +
+        "the same. Name another file, or set overwrite to begin anew.",
+    );
+  }
+  return new Map(file.stored.map((answer) => [answer.id, answer]));
+}

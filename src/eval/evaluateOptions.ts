@@ -1,0 +1,82 @@
+import { suggest } from "../config/suggest.js";
+import { MediloraError } from "../errors.js";
+import type { EvaluationProgress } from "./ask.js";
+import { SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
+import type { GenerationTask } from "./task.js";
+
+export interface EvaluateOptions {
+  /** Path of a GGUF model. */
+  model: string;
+  /** GGUF adapters, all applied; `scale` multiplies an adapter's own alpha / r, 1 by default. */
+  adapters?: ReadonlyArray<{ path: string; scale?: number }>;
+  /** A task's name, or a task of one's own. */
+  task: string | GenerationTask;
+  /** Path of the task's data file. */
+  data: string;
+  /** Asks the first so many questions only. */
+  limit?: number;
+  /** Default "llama-cpp-python-2023", the paper's. */
+  sampler?: SamplerPreset;
+  /** Default 0. Each question draws by a seed of its own, derived from this one and its id. */
+  seed?: number;
+  /** Most tokens of an answer; default by task. */
+  maxTokens?: number;
+  /** Questions answered together, 1 to 256; default 8. */
+  sequences?: number;
+  /** KV cells of all sequences together; default: as many as the longest questions need. */
+  contextSize?: number;
+  /** Default: all cores that this process may use. */
+  threads?: number;
+  /** JSON lines file that gets every answer as it comes, mode 0600; a second run of the same kind goes on from it. */
+  answersFile?: string;
+  /** Begins an answers file anew, also one of another run. Default false. */
+  overwrite?: boolean;
+  /** Called after each answer. What it throws stops the run. */
+  onProgress?: (progress: EvaluationProgress) => void;
+  /** Stops the run; what was answered stays in the answers file. */
+  signal?: AbortSignal;
+}
+
+/** The options with a default, filled in. */
+export type EvaluateSettings = Required<Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences">>;
+
+const DEFAULT_SAMPLER: SamplerPreset = "llama-cpp-python-2023";
+const DEFAULT_SEQUENCES = 8;
+/** llama.cpp's own limit. */
+const MOST_SEQUENCES = 256;
+const MOST_TOKENS = 2 ** 24;
+
+/** @throws MediloraError `ARGUMENT_INVALID` with the option's name */
+export function checkOptions(options: EvaluateOptions, task: GenerationTask): EvaluateSettings {
+  const settings = {
+    sampler: options.sampler ?? DEFAULT_SAMPLER,
+    seed: options.seed ?? 0,
+    maxTokens: options.maxTokens ?? task.maxTokens,
+    sequences: options.sequences ?? DEFAULT_SEQUENCES,
+  };
+  checkSampler(settings.sampler);
+  checkInteger("seed", settings.seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  checkInteger("maxTokens", settings.maxTokens, 1, MOST_TOKENS);
+  checkInteger("sequences", settings.sequences, 1, MOST_SEQUENCES);
+  if (options.limit !== undefined) checkInteger("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
+  if (options.contextSize !== undefined) checkInteger("contextSize", options.contextSize, 1, MOST_TOKENS);
+  options.adapters?.forEach(({ scale = 1 }, index) => {
+    if (!Number.isFinite(scale))
+      throw new MediloraError("ARGUMENT_INVALID", `adapters[${index}].scale must be a finite number, as 1.`);
+  });
+  return settings;
+}
+
+/** @throws MediloraError `ARGUMENT_INVALID` for an unknown preset, with the one that was probably meant */
+export function checkSampler(name: string): asserts name is SamplerPreset {
+  const known = Object.keys(SAMPLER_PRESETS);
+  if (known.includes(name)) return;
+  const near = suggest(name, known);
+  const hint = near === undefined ? `Known presets: ${known.join(", ")}.` : `Did you mean ${near}?`;
+  throw new MediloraError("ARGUMENT_INVALID", `sampler is no known preset. ${hint}`);
+}
+
+function checkInteger(name: string, value: number, low: number, high: number): void {
+  if (Number.isSafeInteger(value) && value >= low && value <= high) return;
+  throw new MediloraError("ARGUMENT_INVALID", `${name} must be an integer from ${low} to ${high}.`);
+}

@@ -1,0 +1,145 @@
+import { availableParallelism, cpus } from "node:os";
+import type { StoredAnswer } from "./answersFile.js";
+import { type Interval, wilson } from "./intervals.js";
+import { macroF1Interval } from "./macroF1Interval.js";
+import { type ClassificationMetrics, classificationMetrics } from "./metrics.js";
+import { describeSampler, SAMPLER_PRESETS, type SamplerPreset, type SamplerStep } from "./samplers.js";
+
+/** Stands once on every report of a score. */
+export const MEDICAL_NOTICE =
+  "Not medical advice: a benchmark score says nothing about a model's fitness for care. Never use its answers for a " +
+  "patient without a clinician's own judgement.";
+
+/** A file that a result depends on. Its folder is left out: results are passed on. */
+export interface FileIdentity {
+  file: string;
+  sha256: string;
+  bytes: number;
+}
+
+export interface AdapterIdentity extends FileIdentity {
+  /** Multiplies the adapter's own alpha / r. */
+  scale: number;
+}
+
+export interface EvaluationItem {
+  id: string;
+  response: string;
+  /** The label that the response gives; null when it is invalid. */
+  extracted: string | null;
+  gold: string;
+  /** "length": cut at the most tokens of an answer. */
+  finish: "stop" | "length";
+  /** Sum over the answer's tokens of their natural log-probability under the model, before any sampler step. */
+  logprob: number;
+  promptTokens: number;
+  /** The token that ended the answer counted in. */
+  answerTokens: number;
+}
+
+/** 95% intervals: Wilson's for the rates, a bootstrap over questions for macro-F1. */
+export interface EvaluationIntervals {
+  accuracy: Interval;
+  validRate: Interval;
+  /** Null when no answer is valid. */
+  accuracyOfValid: Interval | null;
+  macroF1: Interval;
+}
+
+export interface EvaluationTimings {
+  /** Questions that this run asked. */
+  asked: number;
+  /** Questions whose answers an earlier run had stored. */
+  resumed: number;
+  /** Loading the model and its adapters. */
+  loadSeconds: number;
+  /** From the first decoding to the last answer, loading left out. */
+  answerSeconds: number;
+}
+
+/** Plain data: JSON keeps all of it. */
+export interface EvaluationResult {
+  notice: string;
+  model: FileIdentity;
+  adapters: AdapterIdentity[];
+  /** `labels` in the order of the confusion matrix's rows. */
+  task: { name: string; version: number; labels: string[] };
+  data: FileIdentity;
+  /** `steps` in their order; `description` is one line for reports. */
+  sampler: { preset: SamplerPreset; steps: SamplerStep[]; description: string };
+  seed: number;
+  /** Most tokens of an answer. */
+  maxTokens: number;
+  /** Id of the extraction rule. */
+  extraction: string;
+  metrics: ClassificationMetrics;
+  intervals: EvaluationIntervals;
+  timings: EvaluationTimings;
+  versions: { medilora: string; llamaCpp: string; node: string };
+  machine: { cpu: string; threads: number };
+  /** In the order of the data. */
+  items: EvaluationItem[];
+  /** What a reader must know to read the numbers right. */
+  notes: string[];
+}
+
+/** What describes a run, before it is scored. */
+export type RunDescription = Pick<
+  EvaluationResult,
+  "model" | "adapters" | "task" | "data" | "seed" | "maxTokens" | "extraction" | "timings" | "versions" | "machine"
+> & {
+  sampler: SamplerPreset;
+  /** Questions of the data, asked or not. */
+  available: number;
+};
+
+/**
+ * Scores the answers of a run.
+ * @param answers one a question, in the order of the data; labels are among the task's
+ * @throws MediloraError `DATA_EMPTY` without answers
+ */
+export function buildResult(run: RunDescription, answers: readonly StoredAnswer[]): EvaluationResult {
+  const { available: _, sampler: preset, ...description } = run;
+  const steps = [...SAMPLER_PRESETS[preset]];
+  const scored = answers.map(({ gold, extracted }) => ({ gold, predicted: extracted }));
+  const metrics = classificationMetrics(scored, run.task.labels);
+  const { correct, n, valid } = metrics;
+  return {
+    notice: MEDICAL_NOTICE,
+    ...description,
+    sampler: { preset, steps, description: describeSampler(steps) },
+    metrics,
+    intervals: {
+      accuracy: wilson(correct, n),
+      validRate: wilson(valid, n),
+      accuracyOfValid: valid === 0 ? null : wilson(correct, valid),
+      macroF1: macroF1Interval(scored, run.task.labels),
+    },
+    items: answers.map(toItem),
+    notes: runNotes(run, answers),
+  };
+}
+
+function toItem({ promptSha256: _prompt, seconds: _seconds, ...item }: StoredAnswer): EvaluationItem {
+  return item;
+}
+
+function runNotes(run: RunDescription, answers: readonly StoredAnswer[]): string[] {
+  const notes: string[] = [];
+  const n = answers.length;
+  if (n < run.available) notes.push(`Only the first ${n} of the data's ${run.available} questions were asked.`);
+  const penalty = SAMPLER_PRESETS[run.sampler].find((step) => step.type === "penalties");
+  if (penalty !== undefined)
+    notes.push(
+      `The repeat penalty counts the last ${penalty.lastN} tokens, prompt included: it works against labels and option ` +
+        "letters that stand late in the prompt.",
+    );
+  const cut = answers.filter(({ finish }) => finish === "length").length;
+  if (cut > 0) notes.push(`${cut} of ${n} answers were cut at ${run.maxTokens} tokens.`);
+  return notes;
+}
+
+/** The processor, and how many threads the run may use by default. */
+export function describeMachine(threads: number = availableParallelism()): { cpu: string; threads: number } {
+  return { cpu: cpus()[0]?.model.trim() || "unknown", threads };
+}

@@ -1,0 +1,61 @@
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileError, MediloraError } from "../errors.js";
+import { sha256File } from "../util/hash.js";
+import { packageVersion } from "../util/version.js";
+import type { RunKey } from "./answersFile.js";
+import type { EvaluateOptions, EvaluateSettings } from "./evaluateOptions.js";
+import type { AdapterIdentity, EvaluationResult, FileIdentity } from "./evaluationResult.js";
+import { type GenerationTask, taskId } from "./task.js";
+
+/** What a run works on, as its result tells it. */
+export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" | "data" | "extraction" | "versions">;
+
+/**
+ * Reads every file of the run once, for its SHA-256.
+ * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED` (between two files)
+ */
+export async function identify(options: EvaluateOptions, task: GenerationTask, llamaCpp: string): Promise<RunIdentity> {
+  const identifyFile = async (path: string): Promise<FileIdentity> => {
+    stopIfAborted(options.signal);
+    return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path) };
+  };
+  const adapters: AdapterIdentity[] = [];
+  for (const { path, scale = 1 } of options.adapters ?? []) adapters.push({ ...(await identifyFile(path)), scale });
+  return {
+    model: await identifyFile(options.model),
+    adapters,
+    task: { name: task.name, version: task.version, labels: [...task.labels] },
+    data: await identifyFile(options.data),
+    extraction: task.extraction.id,
+    versions: { medilora: packageVersion(), llamaCpp, node: process.versions.node },
+  };
+}
+
+export function runKey(run: RunIdentity, settings: EvaluateSettings): RunKey {
+  return {
+    model: run.model.sha256,
+    adapters: run.adapters.map(({ sha256, scale }) => ({ sha256, scale })),
+    task: taskId(run.task),
+    data: run.data.sha256,
+    sampler: settings.sampler,
+    seed: settings.seed,
+    maxTokens: settings.maxTokens,
+    extraction: run.extraction,
+    medilora: run.versions.medilora,
+    llamaCpp: run.versions.llamaCpp,
+  };
+}
+
+function stopIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new MediloraError("ABORTED", "Stopped on request before a question was asked.", { cause: signal.reason });
+}
+
+async function fileSize(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    throw fileError(error, path, "read");
+  }
+}

@@ -1,0 +1,41 @@
+import type { ChatMessage } from "../data/rows.js";
+import type { ExtractionRule } from "./extraction.js";
+
+/**
+ * A benchmark whose answers are generated, as data: what is asked, what is right, and how an answer is read.
+ *
+ * Whatever changes a prompt or a gold label needs a new `version`; a change of the extraction, a new id of the rule.
+ */
+export interface GenerationTask<Question = unknown> {
+  /** By which the task is found, e.g. "pubmedqa". */
+  readonly name: string;
+  readonly version: number;
+  /** One sentence for lists and help texts. */
+  readonly description: string;
+  /** Which file {@link load} reads. */
+  readonly files: string;
+  /** Every label, in the order of tables; macro-F1 is over exactly these. */
+  readonly labels: readonly string[];
+  readonly extraction: ExtractionRule;
+  /** Most tokens of an answer, unless the run says otherwise. */
+  readonly maxTokens: number;
+  /**
+   * All questions of a file, in its order.
+   * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `DATA_INVALID` (also for an id that occurs twice), `DATA_EMPTY`
+   */
+  load(path: string): Promise<Question[]>;
+  /** Unique in the file; the seed of the question's draws derives from it. */
+  id(question: Question): string;
+  /** The conversation up to the answer. */
+  messages(question: Question): ChatMessage[];
+  /**
+   * The right label.
+   * @throws MediloraError `DATA_INVALID` with the question's id when it has none
+   */
+  gold(question: Question): string;
+}
+
+/** `<name>@<version>`, as results and answers files name a task. */
+export function taskId(task: { name: string; version: number }): string {
+  return `${task.name}@${task.version}`;
+}

@@ -1,0 +1,52 @@
+export { type MergeOptions, type MergeResult, mergeAdapter } from "./adapter/merge.js";
+export { type LabelSpan, type RenderChatMLOptions, renderChatML, type TextSpan } from "./chat/chatml.js";
+export { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "./chat/tokenizeRow.js";
+export { loadTrainConfig, type ParseOptions, parseTrainConfig } from "./config/load.js";
+export {
+  type DatasetConfig,
+  LORA_MODULES,
+  type ModelConfig,
+  type TrainConfig,
+  type TrainConfigInput,
+} from "./config/schema.js";
+export {
+  type PreparedFile,
+  type PrepareManifest,
+  type PrepareProgress,
+  type PreparePubMedQAOptions,
+  preparePubMedQA,
+} from "./data/prepare.js";
+export {
+  loadPubMedQA,
+  PUBMEDQA_LABELS,
+  type PubMedQALabel,
+  type PubMedQARecord,
+  pubmedqaMessages,
+} from "./data/pubmedqa.js";
+export {
+  type ChatMessage,
+  type ChatRow,
+  type CompletionRow,
+  isChatRow,
+  loadRows,
+  readRows,
+  type TrainingRow,
+} from "./data/rows.js";
+export { ERROR_CODES, type ErrorCode, isMediloraError, MediloraError } from "./errors.js";
+export { compareEvaluations, type EvaluationComparison } from "./eval/compare.js";
+export { evaluate } from "./eval/evaluate.js";
+export type { EvaluateOptions } from "./eval/evaluateOptions.js";
+export { type EvaluationItem, type EvaluationResult, MEDICAL_NOTICE } from "./eval/evaluationResult.js";
+export { type ExtractionRule, medqaPrefix3, pubmedqaStrict } from "./eval/extraction.js";
+export { type Interval, mcnemarExact, pairedBootstrapDifference, wilson } from "./eval/intervals.js";
+export { type ClassificationMetrics, classificationMetrics } from "./eval/metrics.js";
+export { SAMPLER_PRESETS, type SamplerPreset, type SamplerStep } from "./eval/samplers.js";
+export type { GenerationTask } from "./eval/task.js";
+export { type GenerateOptions, type Generation, type LoadModelOptions, loadModel, type Model } from "./model.js";
+export type { ModelInfo } from "./modelInfo.js";
+export { type NativeTokenizer, openTokenizer } from "./native/tokenizer.js";
+export { type QuantizeOptions, quantize, quantizeTypes } from "./quantize/quantize.js";
+export { evaluationMarkdown, evaluationTable } from "./report/evaluationTable.js";
+export { type LossCurveOptions, lossCurveSvg, lossCurveTerminal } from "./report/lossCurve.js";
+export type { LossPoint, TrainProgress, TrainStep } from "./train/progress.js";
+export { type TrainOptions, type TrainResult, train } from "./train/train.js";

@@ -1,0 +1,109 @@
+import { isMediloraError } from "../errors.js";
+import { compareEvaluations, type Difference } from "../eval/compare.js";
+import type { EvaluationResult } from "../eval/evaluationResult.js";
+import type { Interval } from "../eval/intervals.js";
+import { taskId } from "../eval/task.js";
+import { formatBytes, formatCount, formatPercent } from "./format.js";
+import { markdownTable, renderTable, type TableColumn, type TableOptions } from "./table.js";
+
+/**
+ * Results side by side for a terminal, a column a model: rates with their 95% intervals, answers by label, size; then
+ * what the runs were, the difference of exactly two results, the notes, and once the notice that this is no medical
+ * advice.
+ * @param results at least one
+ * @returns lines, joined by newlines, without one at the end
+ */
+export function evaluationTable(results: readonly EvaluationResult[], options: TableOptions = {}): string {
+  const table = renderTable(tableColumns(results), tableRows(results), options);
+  return [table, ...tableLines(results)].join("\n");
+}
+
+/** {@link evaluationTable} in GitHub's Markdown, the lines as a list. */
+export function evaluationMarkdown(results: readonly EvaluationResult[]): string {
+  // As in the table's cells, so that an id out of the data is no HTML.
+  const lines = tableLines(results).map((line) => `- ${line.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}`);
+  return [markdownTable(tableColumns(results), tableRows(results)), "", ...lines].join("\n");
+}
+
+function tableColumns(results: readonly EvaluationResult[]): TableColumn[] {
+  return [{ title: "Model" }, ...results.map((result): TableColumn => ({ title: modelName(result), align: "right" }))];
+}
+
+function modelName({ model, adapters }: EvaluationResult): string {
+  return [model.file, ...adapters.map(({ file, scale }) => (scale === 1 ? file : `${file} x ${scale}`))].join(" + ");
+}
+
+function tableRows(results: readonly EvaluationResult[]): string[][] {
+  const row = (title: string, cell: (result: EvaluationResult) => string) => [title, ...results.map(cell)];
+  const labels = [...new Set(results.flatMap(({ task }) => task.labels))];
+  return [
+    row("Valid responses", ({ metrics, intervals }) => formatPercent(metrics.validRate, intervals.validRate)),
+    row("Accuracy", ({ metrics, intervals }) => formatPercent(metrics.accuracy, intervals.accuracy)),
+    row("Accuracy of valid", ({ metrics, intervals }) =>
+      optionalPercent(metrics.accuracyOfValid, intervals.accuracyOfValid),
+    ),
+    row("Macro-F1", ({ metrics, intervals }) => formatPercent(metrics.macroF1, intervals.macroF1)),
+    row("Questions", ({ metrics }) => formatCount(metrics.n)),
+    ...labels.map((label) => row(`Answered ${label} (gold)`, (result) => labelCounts(result, label))),
+    row("Invalid", ({ metrics }) => formatCount(metrics.n - metrics.valid)),
+    row("File size", ({ model, adapters }) => [model, ...adapters].map(({ bytes }) => formatBytes(bytes)).join(" + ")),
+  ];
+}
+
+function optionalPercent(share: number | null, interval: Interval | null): string {
+  return share === null || interval === null ? "n/a" : formatPercent(share, interval);
+}
+
+function labelCounts({ metrics }: EvaluationResult, label: string): string {
+  const counts = metrics.perLabel[label];
+  return counts === undefined ? "n/a" : `${formatCount(counts.predicted)} (${formatCount(counts.support)})`;
+}
+
+function tableLines(results: readonly EvaluationResult[]): string[] {
+  const [first, second, third] = results;
+  return [
+    ...attributed(results.map((result) => [runLine(result)])),
+    "In brackets: 95% intervals (Wilson; bootstrap over questions for macro-F1).",
+    ...(first && second && third === undefined ? differenceLines(first, second) : []),
+    ...attributed(results.map(({ notes }) => notes)),
+    ...attributed(results.map(({ notice }) => [notice])),
+  ];
+}
+
+/** Each distinct line once; what is not true of every model says of which, by its column. */
+function attributed(linesOf: ReadonlyArray<readonly string[]>): string[] {
+  return [...new Set(linesOf.flat())].map((line) => {
+    const columns = linesOf.flatMap((lines, i) => (lines.includes(line) ? [i + 1] : []));
+    return columns.length === linesOf.length ? line : `Model ${columns.join(", ")}: ${line}`;
+  });
+}
+
+function runLine({ task, extraction, sampler, seed }: EvaluationResult): string {
+  return `${taskId(task)}, answers read by ${extraction}; sampler ${sampler.preset}: ${sampler.description}; seed ${seed}.`;
+}
+
+function differenceLines(first: EvaluationResult, second: EvaluationResult): string[] {
+  try {
+    const { accuracy, validRate, onlyFirstRight, onlySecondRight, pValue } = compareEvaluations(first, second);
+    return [
+      `Accuracy, first less second: ${formatPoints(accuracy)}; right only in the first ${formatCount(onlyFirstRight)}, only ` +
+        `in the second ${formatCount(onlySecondRight)}; McNemar's exact p ${formatP(pValue)}.`,
+      `Valid responses, first less second: ${formatPoints(validRate)}.`,
+    ];
+  } catch (error) {
+    if (!isMediloraError(error)) throw error;
+    // Results of different questions may still stand side by side.
+    return [error.message];
+  }
+}
+
+/** A difference of shares in percentage points: "+1.2 points [-0.4, 2.8]". */
+function formatPoints({ difference, low, high }: Difference): string {
+  const points = (share: number) => (100 * share).toFixed(1).replace(/^-(0\.0)$/, "$1");
+  const sign = 100 * difference >= 0.05 ? "+" : "";
+  return `${sign}${points(difference)} points [${points(low)}, ${points(high)}]`;
+}
+
+function formatP(pValue: number): string {
+  return pValue < 0.001 ? "< 0.001" : `= ${pValue.toFixed(3)}`;
+}
