@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runAction, whenStderrSays } from "./helpers/cli.js";
+
+const WAIT = `
+  context.out.note("ready");
+  await new Promise((resolve, reject) => {
+    setTimeout(resolve, 60_000);
+    context.signal.addEventListener("abort", () => reject(new MediloraError("ABORTED", "Stopped on request.")));
+  }).catch((error) => { context.out.note("tidied up"); throw error; });`;
+
+for (const name of ["SIGINT", "SIGTERM"] as const)
+  test(`${name} aborts the work in order, and the exit code is 130`, async () => {
+    const onStart = whenStderrSays("ready", (child) => child.kill(name));
+    // The timer would keep the process for a minute: it must be the second signal or the end of the work that ends it.
+    const { code, stderr } = await runAction(
+      `${WAIT.replace("setTimeout(resolve, 60_000);", "const t = setTimeout(resolve, 60_000); context.signal.addEventListener('abort', () => clearTimeout(t));")}`,
+      { onStart },
+    );
+    assert.equal(code, 130);
+    assert.match(stderr, /tidied up\nmedilora: Stopped on request\. \[ABORTED\]\n$/);
+  });
+
+test("a second signal ends the process at once, although the work goes on", async () => {
+  const deaf = `context.out.note("ready"); await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+  const { code, stderr } = await runAction(deaf, {
+    onStart(child) {
+      whenStderrSays("ready", () => child.kill("SIGINT"))(child);
+      whenStderrSays("stopping", () => child.kill("SIGINT"))(child);
+    },
+  });
+  assert.equal(code, 130);
+  assert.match(stderr, /^ready\nmedilora: stopping; press again to stop at once\n$/);
+});
+
+test("work that ends well after a signal still counts as done", async () => {
+  const action = `
+    const timer = setInterval(() => {}, 1000);
+    context.out.note("ready");
+    await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+    clearInterval(timer);
+    context.out.data("done");`;
+  const { code, stdout } = await runAction(action, {
+    onStart: whenStderrSays("ready", (child) => child.kill("SIGINT")),
+  });
+  assert.deepEqual([code, stdout], [0, "done\n"]);
+});
+
+test("an abort that no signal asked for is a plain failure", async () => {
+  const { code } = await runAction(`throw new MediloraError("ABORTED", "Stopped.");`);
+  assert.equal(code, 1);
+});
+
+test("an error of ours shows its message and code, with its stack only on MEDILORA_DEBUG=1", async () => {
+  const action = `throw new MediloraError("MODEL_INVALID", "m.gguf is cut short.", { cause: new RangeError("inner") });`;
+  const plain = await runAction(action);
+  assert.deepEqual(
+    [plain.code, plain.stdout, plain.stderr],
+    [1, "", "medilora: m.gguf is cut short. [MODEL_INVALID]\n"],
+  );
+  const debug = await runAction(action, { env: { MEDILORA_DEBUG: "1" } });
+  assert.match(debug.stderr, /\n +at .*\n[\s\S]*Caused by: RangeError: inner\n +at /);
+});
+
+test("a foreign error shows its kind and never its message, which may quote data", async () => {
+  const { code, stderr } = await runAction(`JSON.parse("patient Smith");`);
+  assert.equal(code, 1);
+  assert.match(stderr, /^medilora: Unexpected failure \(SyntaxError\)\..*MEDILORA_DEBUG=1.*\[INTERNAL\]\n$/);
+  assert.doesNotMatch(stderr, /Smith/);
+});
+
+test("a reader of stdout that goes away is no failure", async () => {
+  const action = `
+    context.out.note("ready");
+    for (let i = 0; i < 200; i++) {
+      context.out.data("x".repeat(100_000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    context.out.note("went on");`;
+  const onStart = whenStderrSays("ready", (child) => child.stdout?.destroy());
+  const { code, signal, stderr } = await runAction(action, { onStart });
+  assert.deepEqual([code, signal, stderr], [0, null, "ready\nwent on\n"]);
+});
+
+test("--json turns failures into one JSON document", async () => {
+  const action = `throw new MediloraError("DISK_FULL", "No space left.");`;
+  const { code, stdout, stderr } = await runAction(action, { args: ["--json"] });
+  assert.equal(code, 1);
+  assert.deepEqual(JSON.parse(stdout), { error: { code: "DISK_FULL", message: "No space left." } });
+  assert.equal(stderr, "");
+});

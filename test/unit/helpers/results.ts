@@ -1,0 +1,46 @@
+import { buildResult, type EvaluationResult, type RunDescription } from "../../../dist/eval/evaluationResult.js";
+
+/** One answer: its gold label and the label that was read from the response, null for an invalid one. */
+export type Answer = readonly [gold: string, extracted: string | null];
+
+/** A scored run of questions q1, q2, ... */
+export function resultOf(answers: readonly Answer[], run: Partial<RunDescription> = {}): EvaluationResult {
+  const identity = { sha256: "0".repeat(64), bytes: 4_100_000_000 };
+  const description: RunDescription = {
+    model: { file: "base.gguf", ...identity },
+    adapters: [],
+    task: { name: "pubmedqa", version: 1, labels: ["yes", "no", "maybe"] },
+    data: { file: "data.json", ...identity },
+    sampler: "greedy",
+    seed: 0,
+    maxTokens: 64,
+    extraction: "pubmedqa/strict@1",
+    timings: { asked: answers.length, resumed: 0, loadSeconds: 1, answerSeconds: 2 },
+    versions: { medilora: "0.0.0", llamaCpp: "v0", node: "20" },
+    machine: { cpu: "a processor", threads: 2 },
+    available: answers.length,
+    ...run,
+  };
+  const stored = answers.map(([gold, extracted], i) => ({
+    id: `q${i + 1}`,
+    promptSha256: "",
+    response: `response ${extracted}`,
+    extracted,
+    gold,
+    finish: "stop" as const,
+    logprob: -1,
+    promptTokens: 10,
+    answerTokens: 2,
+    seconds: 1,
+  }));
+  return buildResult(description, stored);
+}
+
+/** Answers to `n` questions whose gold label is yes: the numbers of those answered right and invalidly are given. */
+export function yesAnswers(
+  n: number,
+  isRight: (question: number) => boolean,
+  isInvalid = (_: number) => false,
+): Answer[] {
+  return Array.from({ length: n }, (_, i) => ["yes", isInvalid(i + 1) ? null : isRight(i + 1) ? "yes" : "no"]);
+}
