@@ -12,10 +12,10 @@ export {
 export {
   type PreparedFile,
   type PrepareManifest,
-  type PrepareProgress,
   type PreparePubMedQAOptions,
   preparePubMedQA,
 } from "./data/prepare.js";
+export type { PrepareProgress } from "./data/progress.js";
 export {
   loadPubMedQA,
   PUBMEDQA_LABELS,

@@ -48,19 +48,14 @@ void read_pairs(const GgufFile& file, Adapter& adapter) {
 } // namespace
 
 Adapter read_adapter(const std::string& path) {
-    try {
-        const GgufFile file(path);
-        if (file.string("general.type", "") != "adapter" || file.string("adapter.type", "") != "lora")
-            invalid(path, "its metadata does not say general.type = adapter, adapter.type = lora");
-        Adapter adapter;
-        adapter.architecture = file.string("general.architecture");
-        adapter.alpha = static_cast<float>(file.real("adapter.lora.alpha"));
-        read_pairs(file, adapter);
-        return adapter;
-    } catch (const Error& error) {
-        if (std::string(error.code()) == "MODEL_INVALID") throw Error("ADAPTER_INVALID", error.what());
-        throw;
-    }
+    const GgufFile file(path, "ADAPTER_INVALID");
+    if (file.string("general.type", "") != "adapter" || file.string("adapter.type", "") != "lora")
+        invalid(path, "its metadata does not say general.type = adapter, adapter.type = lora");
+    Adapter adapter;
+    adapter.architecture = file.string("general.architecture");
+    adapter.alpha = static_cast<float>(file.real("adapter.lora.alpha"));
+    read_pairs(file, adapter);
+    return adapter;
 }
 
 void check_adapter_fits(const Adapter& adapter, const std::string& adapter_path, const GgufFile& base) {

@@ -8,6 +8,7 @@ namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
     register_system(env, exports);
+    register_gemm(env, exports);
     register_gguf(env, exports);
     register_vocab(env, exports);
     register_engine(env, exports);

@@ -8,6 +8,7 @@ namespace medilora {
 
 // Each adds its functions to the addon's exports; one file of native/addon a subject.
 void register_system(Napi::Env env, Napi::Object exports);
+void register_gemm(Napi::Env env, Napi::Object exports);
 void register_gguf(Napi::Env env, Napi::Object exports);
 void register_vocab(Napi::Env env, Napi::Object exports);
 void register_engine(Napi::Env env, Napi::Object exports);

@@ -49,7 +49,8 @@ template <typename T> bool scalar(const gguf_context* context, int64_t id, T& ou
 
 } // namespace
 
-GgufFile::GgufFile(const std::string& path) : path_(path), file_(path) {
+GgufFile::GgufFile(const std::string& path, const char* invalid_code)
+    : path_(path), invalid_code_(invalid_code), file_(path) {
     if (file_.size() < 24 || std::memcmp(file_.data(), "GGUF", 4) != 0) invalid("it does not begin as one");
     LogErrors log;
     context_.reset(gguf_init_from_file(path_.c_str(), gguf_init_params{true, nullptr}));
@@ -58,7 +59,7 @@ GgufFile::GgufFile(const std::string& path) : path_(path), file_(path) {
 }
 
 void GgufFile::invalid(const std::string& what) const {
-    throw Error("MODEL_INVALID", path_ + " is not a usable GGUF: " + what + ". Download or convert it again.");
+    throw Error(invalid_code_, path_ + " is not a usable GGUF: " + what + ". Download or convert it again.");
 }
 
 void GgufFile::index_tensors() {

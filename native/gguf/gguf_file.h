@@ -33,8 +33,8 @@ struct GgufTensor {
 /// A memory-mapped GGUF whose every tensor is known to lie inside the file.
 class GgufFile {
   public:
-    /// Throws FILE_NOT_FOUND, FILE_READ, or MODEL_INVALID (not a GGUF, malformed, truncated).
-    explicit GgufFile(const std::string& path);
+    /// Throws FILE_NOT_FOUND, FILE_READ, or `invalid_code` (not a GGUF, malformed, truncated).
+    explicit GgufFile(const std::string& path, const char* invalid_code = "MODEL_INVALID");
 
     const std::string& path() const { return path_; }
     size_t size() const { return file_.size(); }
@@ -44,7 +44,7 @@ class GgufFile {
     const GgufTensor* find(const std::string& name) const;
 
     bool has(const std::string& key) const { return gguf_find_key(context_.get(), key.c_str()) >= 0; }
-    /// Typed metadata; throws MODEL_INVALID naming the key when it is missing or of another type.
+    /// Typed metadata; throws `invalid_code` naming the key when it is missing or of another type.
     std::string string(const std::string& key) const;
     std::string string(const std::string& key, const std::string& fallback) const;
     int64_t integer(const std::string& key) const;
@@ -52,12 +52,15 @@ class GgufFile {
     double real(const std::string& key) const;
     double real(const std::string& key, double fallback) const;
 
+    /// Throws `invalid_code`; `what` goes on from "... is not a usable GGUF: ".
+    [[noreturn]] void invalid(const std::string& what) const;
+
   private:
     void index_tensors();
     int64_t key_id(const std::string& key) const;
-    [[noreturn]] void invalid(const std::string& what) const;
 
     std::string path_;
+    const char* invalid_code_;
     MappedFile file_;
     GgufContext context_;
     std::vector<GgufTensor> tensors_;

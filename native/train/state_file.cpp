@@ -54,29 +54,26 @@ size_t write_state(const std::string& path, ParameterSet& parameters, const Trai
 }
 
 TrainingState read_state(const std::string& path, ParameterSet& parameters) {
-    try {
-        const GgufFile file(path);
-        if (file.string("general.type", "") != "medilora-checkpoint") invalid(path, "it is no checkpoint of medilora");
-        if (file.string("medilora.parameters") != names_of(parameters))
-            invalid(path, "it is of other trainable tensors");
-        for (size_t i = 0; i < parameters.list().size(); ++i)
-            for (int kind = 0; kind < 3; ++kind) {
-                const GgufTensor* tensor = file.find(tensor_name(i, kind));
-                if (tensor == nullptr || tensor->type != GGML_TYPE_F32 ||
-                    tensor->elements() != parameters.list()[i].size())
-                    invalid(path, "a tensor is missing");
-            }
-        for (size_t i = 0; i < parameters.list().size(); ++i)
-            for (int kind = 0; kind < 3; ++kind) {
-                const GgufTensor* tensor = file.find(tensor_name(i, kind));
-                std::memcpy(array_of(parameters, kind) + parameters.list()[i].offset, tensor->data, tensor->bytes);
-            }
-        return {file.integer("medilora.steps"), static_cast<uint64_t>(file.integer("medilora.micro_batches")),
-                file.string("medilora.note")};
-    } catch (const Error& error) {
-        if (std::string(error.code()) == "MODEL_INVALID") throw Error("CHECKPOINT_INVALID", error.what());
-        throw;
-    }
+    const GgufFile file(path, "CHECKPOINT_INVALID");
+    if (file.string("general.type", "") != "medilora-checkpoint") invalid(path, "it is no checkpoint of medilora");
+    if (file.string("medilora.parameters") != names_of(parameters)) invalid(path, "it is of other trainable tensors");
+    const TrainingState state{file.integer("medilora.steps"),
+                              static_cast<uint64_t>(file.integer("medilora.micro_batches")),
+                              file.string("medilora.note")};
+    struct Copy {
+        float* to;
+        const GgufTensor* from;
+    };
+    std::vector<Copy> copies; // made only when all is known to fit
+    for (size_t i = 0; i < parameters.list().size(); ++i)
+        for (int kind = 0; kind < 3; ++kind) {
+            const GgufTensor* tensor = file.find(tensor_name(i, kind));
+            if (tensor == nullptr || tensor->type != GGML_TYPE_F32 || tensor->elements() != parameters.list()[i].size())
+                invalid(path, "a tensor is missing");
+            copies.push_back({array_of(parameters, kind) + parameters.list()[i].offset, tensor});
+        }
+    for (const Copy& copy : copies) std::memcpy(copy.to, copy.from->data, copy.from->bytes);
+    return state;
 }
 
 } // namespace medilora

@@ -14,7 +14,8 @@ namespace medilora {
 MappedFile::MappedFile(const std::string& path) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        if (errno == ENOENT) throw Error("FILE_NOT_FOUND", path + " does not exist. Check the path.");
+        if (errno == ENOENT || errno == ENOTDIR)
+            throw Error("FILE_NOT_FOUND", path + " does not exist. Check the path.");
         throw Error("FILE_READ", path + " cannot be read (" + std::strerror(errno) + "). Check its permissions.");
     }
     struct stat info;

@@ -1,9 +1,17 @@
-import { resolve } from "node:path";
 import { hasChatMarker } from "../chat/chatml.js";
 import { MediloraError } from "../errors.js";
-import { AtomicWriter, writeFileAtomic } from "../util/atomicFile.js";
+import { AtomicWriter } from "../util/atomicFile.js";
 import { sha256File } from "../util/hash.js";
 import { SeededRandom } from "../util/random.js";
+import {
+  checkDistinctFiles,
+  type FileSource,
+  fileSource,
+  type Manifest,
+  type ManifestOutput,
+  writeManifest,
+} from "./manifest.js";
+import { type ProgressOptions, ProgressReport } from "./progress.js";
 import {
   PUBMEDQA_LABELS,
   type PubMedQALabel,
@@ -12,12 +20,11 @@ import {
   readPubMedQA,
 } from "./pubmedqa.js";
 import { type ChatRow, RowWriter } from "./rows.js";
-import { packageVersion } from "../util/version.js";
 
 /** What the assistant's turn holds: `<label>. <long answer>` (the paper) or the bare label. */
 export type PubMedQAAnswer = "label-and-long-answer" | "label";
 
-export interface PreparePubMedQAOptions {
+export interface PreparePubMedQAOptions extends ProgressOptions {
   /** PubMedQA's published JSON. */
   input: string;
   /** Training rows, JSON lines; the manifest goes to `<output>.manifest.json`. */
@@ -32,33 +39,18 @@ export interface PreparePubMedQAOptions {
   limit?: number;
   /** Default `label-and-long-answer`. */
   answer?: PubMedQAAnswer;
-  signal?: AbortSignal;
-  /** Called every 100 records and at the end of each phase, with the records read or rows written so far. */
-  onProgress?: (progress: PrepareProgress) => void;
-}
-
-export interface PrepareProgress {
-  phase: "read" | "write";
-  rows: number;
 }
 
 export type SkipReason = "no-label" | "no-long-answer" | "chat-marker" | "over-limit";
 
-export interface PreparedFile {
+export interface PreparedFile extends ManifestOutput {
   kind: "train" | "eval";
-  path: string;
-  sha256: string;
-  rows: number;
   labels: Record<PubMedQALabel, number>;
 }
 
-/** How the files came to be: enough to make them again, and to tell whether two runs had the same data. */
-export interface PrepareManifest {
-  medilora: string;
-  /** ISO 8601, UTC. */
-  created: string;
-  source: { path: string; sha256: string };
-  /** Named rules with their versions; the same names give the same files from the same source and seed. */
+/** How PubMedQA's rows came to be. */
+export interface PrepareManifest extends Manifest {
+  source: FileSource;
   rules: { format: string; prompt: string; answer: string; split: string };
   seed: number;
   counts: { read: number; used: number; skipped: Record<SkipReason, number> };
@@ -80,13 +72,11 @@ type Counts = PrepareManifest["counts"];
  */
 export async function preparePubMedQA(options: PreparePubMedQAOptions): Promise<PrepareManifest> {
   const checked = checkOptions(options);
-  const source = { path: options.input, sha256: await sha256File(options.input) };
+  const source = await fileSource(options.input);
   const { records, counts } = await readUsable(options, checked);
   const heldOut = stratifiedHoldOut(records, checked.evalSize, checked.seed);
   const outputs = await writeOutputs(options, checked.answer, records, heldOut);
-  const manifest: PrepareManifest = {
-    medilora: packageVersion(),
-    created: new Date().toISOString(),
+  return writeManifest<PrepareManifest>(options.output, {
     source,
     rules: {
       format: "pubmedqa/published@1",
@@ -97,9 +87,7 @@ export async function preparePubMedQA(options: PreparePubMedQAOptions): Promise<
     seed: checked.seed,
     counts,
     outputs,
-  };
-  await writeFileAtomic(manifestPath(options.output), `${JSON.stringify(manifest, null, 2)}\n`);
-  return manifest;
+  });
 }
 
 /**
@@ -136,11 +124,8 @@ function checkOptions(options: PreparePubMedQAOptions): Checked {
   checkInteger("seed", seed, 0, 2 ** 32 - 1);
   if (answer !== "label-and-long-answer" && answer !== "label")
     throw new MediloraError("ARGUMENT_INVALID", "answer must be label-and-long-answer or label.");
-  const paths = [options.input, options.output, manifestPath(options.output), options.evalOutput]
-    .filter((path) => path !== undefined)
-    .map((path) => resolve(path));
-  if (new Set(paths).size !== paths.length)
-    throw new MediloraError("ARGUMENT_INVALID", "input, output, its manifest and evalOutput must be different files.");
+  const { input, output, evalOutput } = options;
+  checkDistinctFiles([input], evalOutput === undefined ? [output] : [output, evalOutput]);
   return { evalSize, seed, limit, answer };
 }
 
@@ -231,29 +216,4 @@ async function describe(kind: PreparedFile["kind"], path: string, records: Label
   const labels = { yes: 0, no: 0, maybe: 0 };
   for (const { label } of records) labels[label] += 1;
   return { kind, path, sha256: await sha256File(path), rows: records.length, labels };
-}
-
-function manifestPath(output: string): string {
-  return `${output}.manifest.json`;
-}
-
-/** Counts rows, reports them, and stops the work at the first row after an abort. */
-class ProgressReport {
-  rows = 0;
-
-  constructor(
-    private readonly phase: PrepareProgress["phase"],
-    private readonly options: Pick<PreparePubMedQAOptions, "signal" | "onProgress">,
-  ) {}
-
-  add(): void {
-    if (this.options.signal?.aborted)
-      throw new MediloraError("ABORTED", "Preparing the data was aborted; nothing was written.");
-    this.rows += 1;
-    if (this.rows % 100 === 0) this.end();
-  }
-
-  end(): void {
-    this.options.onProgress?.({ phase: this.phase, rows: this.rows });
-  }
 }

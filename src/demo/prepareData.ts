@@ -6,7 +6,7 @@ import { loadPubMedQA, type PubMedQARecord, preparePubMedQA, renderChatML } from
 import { openTokenizer } from "../native/tokenizer.js";
 import { writeFileAtomic } from "../util/atomicFile.js";
 import { type Files, heading, wrote } from "./files.js";
-import { ANSWER_TOKENS, CONTEXT, SEED } from "./settings.js";
+import { ANSWER, ANSWER_TOKENS, CONTEXT, SEED } from "./settings.js";
 
 /** Share of the records that is kept for the evaluation. */
 const HELD_OUT_SHARE = 0.2;
@@ -27,6 +27,7 @@ export async function prepareData(out: Output, source: string, files: Files): Pr
     output: files.trainRows,
     evalOutput: files.heldOut,
     evalSize: Math.max(1, Math.round(kept * HELD_OUT_SHARE)),
+    answer: ANSWER,
     seed: SEED,
   });
   for (const { path, kind, rows, labels } of outputs) {

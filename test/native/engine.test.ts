@@ -42,6 +42,13 @@ describe("batched generation", () => {
         );
     });
 
+  it("gives the same answers with two threads, to the last bit of their logprobs", async () => {
+    const requests = manyRequests(4);
+    const logprobs = (results: GenerateResult[]) => results.map((result) => result.logprob);
+    const two = await answers({ ...base, threads: 2 }, requests);
+    assert.deepEqual(logprobs(two), logprobs(await answers(base, requests)));
+  });
+
   it("gives the same answers with and without a shared prefix", async (t) => {
     const requests = manyRequests(48).filter((_, i) => i % 2 === 0);
     const shared = await answers({ ...base, sequences: 6 }, requests, true);

@@ -1,0 +1,99 @@
+import { resolve } from "node:path";
+import { MediloraError } from "../errors.js";
+import { writeFileAtomic } from "../util/atomicFile.js";
+import { sha256File } from "../util/hash.js";
+import { packageVersion } from "../util/version.js";
+
+/** A file that was read. */
+export interface FileSource {
+  path: string;
+  /** Of the file's bytes as they lie on the disk. */
+  sha256: string;
+}
+
+/** A table that was read; no password and no user name is kept. */
+export interface TableSource {
+  database: string;
+  table: string;
+  /** Of the rows as they were read: id, tab and text, one line feed behind each, UTF-8. */
+  sha256: string;
+}
+
+export type ManifestSource = FileSource | TableSource;
+
+/** The tokenizer that counted tokens: the model file that holds it. */
+export type ManifestTokenizer = FileSource;
+
+export interface ManifestOutput {
+  kind: string;
+  path: string;
+  sha256: string;
+  rows: number;
+}
+
+/** Rows read = rows used + all that was skipped, by reason. */
+export interface ManifestCounts {
+  read: number;
+  used: number;
+  skipped: Record<string, number>;
+}
+
+/**
+ * How the files of one `prepare` came to be: enough to make them again, and to tell whether two runs had the same data.
+ * It holds no text of the data. Sources of their own shape extend this interface.
+ */
+export interface Manifest {
+  medilora: string;
+  /** ISO 8601, UTC. */
+  created: string;
+  source: ManifestSource | ManifestSource[];
+  /** Named rules with their versions, `name@version`; the same names give the same files from the same source and seed. */
+  rules: Record<string, string | string[]>;
+  tokenizer?: ManifestTokenizer;
+  seed?: number;
+  counts: ManifestCounts;
+  outputs: ManifestOutput[];
+}
+
+/** Where the manifest of an output stands. */
+export function manifestPath(output: string): string {
+  return `${output}.manifest.json`;
+}
+
+/** @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ` */
+export async function fileSource(path: string): Promise<FileSource> {
+  return { path, sha256: await sha256File(path) };
+}
+
+/**
+ * Completes a manifest with version and time and writes it beside its main output, atomically, mode 0600. Call it after
+ * the outputs are complete: their hashes belong into it.
+ * @param output the main output; the manifest goes to `<output>.manifest.json`
+ * @returns the manifest as it was written
+ * @throws MediloraError `DISK_FULL` or `FILE_WRITE`
+ */
+export async function writeManifest<M extends Manifest>(
+  output: string,
+  fields: Omit<M, "medilora" | "created">,
+): Promise<M> {
+  const manifest = { medilora: packageVersion(), created: new Date().toISOString(), ...fields } as M;
+  await writeFileAtomic(manifestPath(output), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+/**
+ * Refuses a run whose files would overwrite one another, the manifest of the first output included.
+ * @param inputs  paths that are read
+ * @param outputs paths that are written, the main output first
+ * @throws MediloraError `ARGUMENT_INVALID`
+ */
+export function checkDistinctFiles(inputs: readonly string[], outputs: readonly string[]): void {
+  const [main] = outputs;
+  const written = [...outputs, ...(main === undefined ? [] : [manifestPath(main)])].map((path) => resolve(path));
+  const read = new Set(inputs.map((path) => resolve(path)));
+  if (new Set(written).size === written.length && !written.some((path) => read.has(path))) return;
+  throw new MediloraError(
+    "ARGUMENT_INVALID",
+    "The inputs, the outputs and the manifest (<output>.manifest.json) must be different files. Name another output.",
+  );
+}
