@@ -1,26 +1,40 @@
 #include "model/hparams.h"
 
+#include <set>
+
+#include "model/weights.h"
 #include "util/error.h"
 
 namespace medilora {
 
 namespace {
 
-/// Features of the llama architecture in GGUF that change the forward pass and that we do not compute yet.
-void refuse_unsupported(const GgufFile& file, const std::string& prefix) {
+/// What would change the forward pass and is not computed here.
+void refuse_unsupported(const GgufFile& file, const Hparams& h, const std::string& prefix) {
     auto refuse = [&](const std::string& what) {
         throw Error("ARCHITECTURE_UNSUPPORTED",
                     file.path() + " uses " + what +
-                        ", which medilora cannot train. Use a plain Llama or Mistral model.");
+                        ", which medilora cannot train. Use a plain Llama, Mistral or Qwen model.");
     };
     if (file.integer(prefix + "expert_count", 0) > 0) refuse("a mixture of experts");
-    const std::string scaling = file.string(prefix + "rope.scaling.type", "none");
-    if (scaling != "none" || file.find("rope_freqs.weight") != nullptr) refuse("RoPE scaling");
-    if (file.real(prefix + "rope.scale_linear", 1.0) != 1.0) refuse("RoPE scaling");
-    for (const auto& tensor : file.tensors()) {
-        const bool bias = tensor.name.size() > 5 && tensor.name.compare(tensor.name.size() - 5, 5, ".bias") == 0;
-        if (bias) refuse("biases (" + tensor.name + ")");
-    }
+    if (file.integer(prefix + "attention.value_length", h.head_dim) != h.head_dim)
+        refuse("value heads of another size than its key heads");
+    if (file.real(prefix + "attention.scale", 0.0) != 0.0) refuse("an attention scale of its own");
+    std::set<std::string> known{"rope_freqs.weight"};
+    for (const TensorSpec& spec : model_tensors(h)) known.insert(spec.name);
+    for (const GgufTensor& tensor : file.tensors())
+        if (known.count(tensor.name) == 0) refuse("the tensor " + tensor.name);
+}
+
+/// llama: Llama, Mistral; qwen2: biases, RoPE by halves; qwen3: norms of q and k, RoPE by halves.
+void set_architecture(Hparams& h, const GgufFile& file) {
+    h.architecture = file.string("general.architecture");
+    if (h.architecture != "llama" && h.architecture != "qwen2" && h.architecture != "qwen3")
+        throw Error("ARCHITECTURE_UNSUPPORTED", file.path() + " has the architecture \"" + h.architecture +
+                                                    "\". medilora trains: llama (Llama, Mistral), qwen2, qwen3.");
+    h.rope_halves = h.architecture != "llama";
+    h.qkv_bias = h.architecture == "qwen2";
+    h.qk_norm = h.architecture == "qwen3";
 }
 
 } // namespace
@@ -38,17 +52,14 @@ void check_hparams(const Hparams& h, const char* code, const std::string& source
     require(h.n_head % h.n_head_kv == 0, "the number of heads is no multiple of the key-value heads");
     require(h.head_dim > 0 && h.head_dim <= 1024, "the heads' size is not plausible");
     require(h.n_rot > 0 && h.n_rot <= h.head_dim && h.n_rot % 2 == 0, "the RoPE dimension does not fit the head");
-    require(h.rms_eps > 0 && h.rope_base > 0, "the norm's epsilon and the RoPE base must be positive");
+    require(h.rms_eps > 0 && h.rope_base > 1, "the norm's epsilon must be positive and the RoPE base above 1");
+    require(h.window >= 0, "the sliding window is negative");
 }
 
 Hparams read_hparams(const GgufFile& file) {
     Hparams h;
-    h.architecture = file.string("general.architecture");
-    if (h.architecture != "llama")
-        throw Error("ARCHITECTURE_UNSUPPORTED", file.path() + " has the architecture \"" + h.architecture +
-                                                    "\". medilora trains: llama (Llama, Mistral).");
+    set_architecture(h, file);
     const std::string p = h.architecture + ".";
-    refuse_unsupported(file, p);
     h.n_embd = file.integer(p + "embedding_length");
     h.n_layer = file.integer(p + "block_count");
     h.n_head = file.integer(p + "attention.head_count");
@@ -60,13 +71,14 @@ Hparams read_hparams(const GgufFile& file) {
     h.rms_eps = static_cast<float>(file.real(p + "attention.layer_norm_rms_epsilon"));
     h.rope_base = file.real(p + "rope.freq_base", 10000.0);
     h.tied_output = file.find("output.weight") == nullptr;
-    if (file.integer(p + "attention.value_length", h.head_dim) != h.head_dim)
-        throw Error("ARCHITECTURE_UNSUPPORTED", file.path() + " has value heads of another size than its key heads.");
     const GgufTensor* embedding = file.find("token_embd.weight");
     if (embedding == nullptr)
         throw Error("MODEL_INVALID", file.path() + " has no token_embd.weight; it is no whole model.");
     h.n_vocab = embedding->ne[1];
+    h.window = file.integer(p + "attention.sliding_window", 0);
     check_hparams(h, "MODEL_INVALID", file.path());
+    h.rope_scaling = read_rope_scaling(file, p, h.n_rot, h.n_ctx);
+    refuse_unsupported(file, h, p);
     return h;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gguf/gguf_file.h"
+#include "model/rope_scaling.h"
 
 namespace medilora {
 
@@ -21,7 +22,12 @@ struct Hparams {
     int64_t n_ctx = 0; ///< positions the model was made for
     float rms_eps = 1e-5f;
     double rope_base = 10000.0;
+    RopeScaling rope_scaling;
+    int64_t window = 0; ///< a token sees this many positions, itself included; 0: all before it
     bool tied_output = false;
+    bool rope_halves = false; ///< RoPE pairs (j, j + n_rot / 2), as Qwen has them, not (2j, 2j + 1)
+    bool qkv_bias = false;    ///< q, k and v have biases (Qwen2)
+    bool qk_norm = false;     ///< q and k are normed by head before RoPE (Qwen3)
 
     int64_t q_size() const { return n_head * head_dim; }
     int64_t kv_size() const { return n_head_kv * head_dim; }

@@ -34,15 +34,26 @@ std::string module_tensor(int64_t layer, Module module) {
     return "blk." + std::to_string(layer) + "." + module_name(module) + ".weight";
 }
 
+std::string module_bias(int64_t layer, Module module) {
+    return "blk." + std::to_string(layer) + "." + module_name(module) + ".bias";
+}
+
+bool has_bias(const Hparams& h, Module module) {
+    return h.qkv_bias && module <= Module::kV;
+}
+
 std::vector<TensorSpec> model_tensors(const Hparams& h) {
     std::vector<TensorSpec> specs{{"token_embd.weight", {h.n_embd, h.n_vocab}}};
     for (int64_t i = 0; i < h.n_layer; ++i) {
         const std::string p = "blk." + std::to_string(i) + ".";
         specs.push_back({p + "attn_norm.weight", {h.n_embd}});
         specs.push_back({p + "ffn_norm.weight", {h.n_embd}});
+        if (h.qk_norm) specs.push_back({p + "attn_q_norm.weight", {h.head_dim}});
+        if (h.qk_norm) specs.push_back({p + "attn_k_norm.weight", {h.head_dim}});
         for (int m = 0; m < kModules; ++m) {
             const Module module = static_cast<Module>(m);
             specs.push_back({module_tensor(i, module), {module_in(h, module), module_out(h, module)}});
+            if (has_bias(h, module)) specs.push_back({module_bias(i, module), {module_out(h, module)}});
         }
     }
     specs.push_back({"output_norm.weight", {h.n_embd}});
@@ -68,18 +79,17 @@ const GgufTensor& require_tensor(const GgufFile& file, const TensorSpec& spec) {
 
 MappedWeights::MappedWeights(const GgufFile& file, const Hparams& h) {
     for (const TensorSpec& spec : model_tensors(h)) require_tensor(file, spec);
-    norms_.reserve(2 * h.n_layer + 1); // The table points into it: it must not move.
-    auto norm = [&](const std::string& name) {
+    auto vector = [&](const std::string& name) {
         const GgufTensor* tensor = file.find(name);
-        norms_.emplace_back(tensor->ne[0]);
-        dequantize_row(tensor->type, tensor->data, norms_.back().data(), tensor->ne[0]);
-        return static_cast<const float*>(norms_.back().data());
+        vectors_.emplace_back(tensor->ne[0]); // moving a vector of vectors leaves the floats where they are
+        dequantize_row(tensor->type, tensor->data, vectors_.back().data(), tensor->ne[0]);
+        return static_cast<const float*>(vectors_.back().data());
     };
     auto matrix = [&](const std::string& name) {
         const GgufTensor* tensor = file.find(name);
         return WeightView{tensor->type, tensor->data, tensor->ne[1], tensor->ne[0]};
     };
-    table_ = build_weight_table(h, norm, matrix);
+    table_ = build_weight_table(h, vector, matrix);
 }
 
 } // namespace medilora

@@ -22,12 +22,17 @@ const char* module_name(Module module);
 int64_t module_in(const Hparams& h, Module module);
 int64_t module_out(const Hparams& h, Module module);
 
+bool has_bias(const Hparams& h, Module module);
+
 /// "blk.<layer>.<module>.weight"
 std::string module_tensor(int64_t layer, Module module);
 
 struct BlockWeights {
-    const float* attn_norm; // [n_embd]
-    const float* ffn_norm;  // [n_embd]
+    const float* attn_norm;        // [n_embd]
+    const float* ffn_norm;         // [n_embd]
+    const float* q_norm = nullptr; // [head_dim], null where the architecture has none
+    const float* k_norm = nullptr;
+    std::array<const float*, kModules> bias{}; // [out], null where the layer has none
     std::array<WeightView, kModules> linear;
 };
 
@@ -46,7 +51,7 @@ struct TensorSpec {
 };
 std::vector<TensorSpec> model_tensors(const Hparams& h);
 
-/// The weights of a GGUF, left in the mapped file; only the norms are turned into float32.
+/// The weights of a GGUF, left in the mapped file; only the vectors are turned into float32.
 class MappedWeights {
   public:
     /// Throws MODEL_INVALID for missing or misshapen tensors, TYPE_UNSUPPORTED for types ggml cannot read.
@@ -54,27 +59,36 @@ class MappedWeights {
     const WeightTable& table() const { return table_; }
 
   private:
-    std::vector<std::vector<float>> norms_;
+    std::vector<std::vector<float>> vectors_;
     WeightTable table_;
 };
 
 /// Looks up a tensor and checks its shape. Throws MODEL_INVALID.
 const GgufTensor& require_tensor(const GgufFile& file, const TensorSpec& spec);
 
-/// Fills a table by asking for each tensor in turn: norms as floats, matrices as views.
-template <typename NormSource, typename MatrixSource>
-WeightTable build_weight_table(const Hparams& h, NormSource norm, MatrixSource matrix) {
+/// "blk.<layer>.<module>.bias"
+std::string module_bias(int64_t layer, Module module);
+
+/// Fills a table by asking for each tensor in turn: vectors as floats, matrices as views.
+template <typename VectorSource, typename MatrixSource>
+WeightTable build_weight_table(const Hparams& h, VectorSource vector, MatrixSource matrix) {
     WeightTable table;
     table.embedding = matrix("token_embd.weight");
     for (int64_t i = 0; i < h.n_layer; ++i) {
         const std::string p = "blk." + std::to_string(i) + ".";
         BlockWeights block;
-        block.attn_norm = norm(p + "attn_norm.weight");
-        block.ffn_norm = norm(p + "ffn_norm.weight");
-        for (int m = 0; m < kModules; ++m) block.linear[m] = matrix(module_tensor(i, static_cast<Module>(m)));
+        block.attn_norm = vector(p + "attn_norm.weight");
+        block.ffn_norm = vector(p + "ffn_norm.weight");
+        if (h.qk_norm) block.q_norm = vector(p + "attn_q_norm.weight");
+        if (h.qk_norm) block.k_norm = vector(p + "attn_k_norm.weight");
+        for (int m = 0; m < kModules; ++m) {
+            const Module module = static_cast<Module>(m);
+            block.linear[m] = matrix(module_tensor(i, module));
+            if (has_bias(h, module)) block.bias[m] = vector(module_bias(i, module));
+        }
         table.blocks.push_back(block);
     }
-    table.output_norm = norm("output_norm.weight");
+    table.output_norm = vector("output_norm.weight");
     table.output = h.tied_output ? table.embedding : matrix("output.weight");
     return table;
 }

@@ -33,7 +33,7 @@ void check(const Batch& batch, const Hparams& h) {
     }
 }
 
-void find_ranges(PreparedBatch& out, const Batch& batch) {
+void find_ranges(PreparedBatch& out, const Batch& batch, int64_t window) {
     out.first.resize(out.n);
     out.last.resize(out.n);
     for (int32_t begin = 0; begin < out.n;) {
@@ -41,7 +41,10 @@ void find_ranges(PreparedBatch& out, const Batch& batch) {
         const int32_t sequence = batch.sequences[out.order[begin]];
         while (end < out.n && batch.sequences[out.order[end]] == sequence) ++end;
         for (int32_t i = begin; i < end; ++i) {
-            out.first[i] = begin;
+            const int64_t oldest = window > 0 ? out.positions[i] - window + 1 : 0;
+            out.first[i] = static_cast<int32_t>(
+                std::lower_bound(out.positions.begin() + begin, out.positions.begin() + i, oldest) -
+                out.positions.begin());
             out.last[i] = static_cast<int32_t>(
                 std::upper_bound(out.positions.begin() + i, out.positions.begin() + end, out.positions[i]) -
                 out.positions.begin());
@@ -53,15 +56,15 @@ void find_ranges(PreparedBatch& out, const Batch& batch) {
 
 void rope_angles(PreparedBatch& out, const Hparams& h) {
     const int64_t half = h.n_rot / 2;
+    const RopeFrequencies rope = rope_frequencies(h.n_rot, h.rope_base, h.rope_scaling);
     out.cos.resize(out.n * half);
     out.sin.resize(out.n * half);
-    for (int64_t j = 0; j < half; ++j) {
-        const double frequency = std::pow(h.rope_base, -2.0 * static_cast<double>(j) / static_cast<double>(h.n_rot));
-        for (int64_t i = 0; i < out.n; ++i) {
-            out.cos[i * half + j] = static_cast<float>(std::cos(out.positions[i] * frequency));
-            out.sin[i * half + j] = static_cast<float>(std::sin(out.positions[i] * frequency));
+    for (int64_t i = 0; i < out.n; ++i)
+        for (int64_t j = 0; j < half; ++j) {
+            const double angle = out.positions[i] * rope.frequency[j];
+            out.cos[i * half + j] = static_cast<float>(rope.magnitude * std::cos(angle));
+            out.sin[i * half + j] = static_cast<float>(rope.magnitude * std::sin(angle));
         }
-    }
 }
 
 } // namespace
@@ -82,7 +85,7 @@ PreparedBatch prepare_batch(const Batch& batch, const Hparams& h) {
         out.positions.push_back(batch.positions[from]);
         out.labels.push_back(batch.labels[from]);
     }
-    find_ranges(out, batch);
+    find_ranges(out, batch, h.window);
     rope_angles(out, h);
     return out;
 }

@@ -25,7 +25,7 @@ struct PreparedBatch {
     std::vector<std::pair<int32_t, int32_t>> segments;
     /// Indexes of the tokens that carry a label.
     std::vector<int32_t> labelled;
-    /// cos and sin of the RoPE angles, each [n, n_rot / 2].
+    /// cos and sin of the RoPE angles, times RoPE's magnitude, each [n, n_rot / 2].
     std::vector<float> cos, sin;
 };
 

@@ -1,5 +1,7 @@
 #include "train/block.h"
 
+#include <cstring>
+
 #include "gemm/kernels.h"
 #include "train/attention.h"
 #include "train/norm.h"
@@ -34,10 +36,20 @@ void add(Compute& c, const float* a, const float* b, int64_t count, float* out) 
     });
 }
 
+/// The backward pass of the norm by heads, into `d_raw`.
+const float* head_norm_backward(Compute& c, const float* raw, const float* weight, const float* rstd, const float* dy,
+                                int64_t rows, const Hparams& h, Buffer& d_raw, float* weight_gradient) {
+    float* dx = d_raw.resize(rows * h.head_dim);
+    std::memset(dx, 0, rows * h.head_dim * sizeof(float));
+    rms_norm_backward(c, raw, weight, rstd, dy, rows, h.head_dim, dx, weight_gradient);
+    return dx;
+}
+
 } // namespace
 
 int64_t BlockActivations::floats_per_token(const Hparams& h, const Block& block) {
     int64_t total = 3 * h.n_embd + 2 * h.q_size() + 2 * h.kv_size() + 3 * h.n_ff + h.n_head + 2;
+    if (h.qk_norm) total += h.q_size() + h.kv_size() + h.n_head + h.n_head_kv;
     for (const Linear& linear : block.linear) total += linear.lora.rank;
     return total;
 }
@@ -49,6 +61,12 @@ void BlockActivations::resize(const Hparams& h, const Block& block, int64_t n) {
     for (Buffer* b : {&gate, &up, &act}) b->resize(n * h.n_ff);
     for (Buffer* b : {&rstd1, &rstd2}) b->resize(n);
     lse.resize(n * h.n_head);
+    if (h.qk_norm) {
+        q_raw.resize(n * h.q_size());
+        k_raw.resize(n * h.kv_size());
+        q_rstd.resize(n * h.n_head);
+        k_rstd.resize(n * h.n_head_kv);
+    }
     for (int i = 0; i < kModules; ++i)
         if (block.linear[i].lora.rank > 0) lora[i].resize(n * block.linear[i].lora.rank);
 }
@@ -71,9 +89,13 @@ void block_forward(Compute& c, const Hparams& h, const PreparedBatch& batch, con
     Layers layers{c, block, dropout, scratch.linear, batch};
 
     rms_norm_forward(c, x, block.attn_norm, h.rms_eps, n, e, acts.h1, acts.rstd1);
-    layers.forward(Module::kQ, acts.h1, acts.q, acts);
-    layers.forward(Module::kK, acts.h1, acts.k, acts);
+    layers.forward(Module::kQ, acts.h1, h.qk_norm ? acts.q_raw : acts.q, acts);
+    layers.forward(Module::kK, acts.h1, h.qk_norm ? acts.k_raw : acts.k, acts);
     layers.forward(Module::kV, acts.h1, acts.v, acts);
+    if (h.qk_norm) {
+        rms_norm_forward(c, acts.q_raw, block.q_norm, h.rms_eps, n * h.n_head, h.head_dim, acts.q, acts.q_rstd);
+        rms_norm_forward(c, acts.k_raw, block.k_norm, h.rms_eps, n * h.n_head_kv, h.head_dim, acts.k, acts.k_rstd);
+    }
     rope(c, batch, acts.q, h.n_head, h, 1.0f);
     rope(c, batch, acts.k, h.n_head_kv, h, 1.0f);
     attention_forward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse);
@@ -113,9 +135,16 @@ void block_backward(Compute& c, const Hparams& h, const PreparedBatch& batch, co
                        scratch.d_k, scratch.d_v);
     rope(c, batch, scratch.d_q, h.n_head, h, -1.0f);
     rope(c, batch, scratch.d_k, h.n_head_kv, h, -1.0f);
+    const float *d_q = scratch.d_q, *d_k = scratch.d_k;
+    if (h.qk_norm) {
+        d_q = head_norm_backward(c, acts.q_raw, block.q_norm, acts.q_rstd, d_q, n * h.n_head, h, scratch.d_q_raw,
+                                 block.q_norm_gradient);
+        d_k = head_norm_backward(c, acts.k_raw, block.k_norm, acts.k_rstd, d_k, n * h.n_head_kv, h, scratch.d_k_raw,
+                                 block.k_norm_gradient);
+    }
     float* d_h1 = need_input ? scratch.d_h.data() : nullptr;
-    layers.backward(Module::kQ, acts.h1, acts, scratch.d_q, d_h1, false);
-    layers.backward(Module::kK, acts.h1, acts, scratch.d_k, d_h1, true);
+    layers.backward(Module::kQ, acts.h1, acts, d_q, d_h1, false);
+    layers.backward(Module::kK, acts.h1, acts, d_k, d_h1, true);
     layers.backward(Module::kV, acts.h1, acts, scratch.d_v, d_h1, true);
     if (need_input) rms_norm_backward(c, x, block.attn_norm, acts.rstd1, d_h1, n, e, dx, block.attn_norm_gradient);
 }

@@ -12,8 +12,12 @@ namespace medilora {
 struct Block {
     const float* attn_norm = nullptr;
     const float* ffn_norm = nullptr;
+    const float* q_norm = nullptr; ///< null where the architecture has none
+    const float* k_norm = nullptr;
     float* attn_norm_gradient = nullptr; ///< null: frozen
     float* ffn_norm_gradient = nullptr;
+    float* q_norm_gradient = nullptr;
+    float* k_norm_gradient = nullptr;
     std::array<Linear, kModules> linear;
     int64_t index = 0;
 };
@@ -21,6 +25,8 @@ struct Block {
 /// What a block's backward pass needs of its forward pass. Shapes: n tokens.
 struct BlockActivations {
     Buffer h1, rstd1;                  // normed input [n, n_embd], [n]
+    Buffer q_raw, q_rstd;              // before the norm by heads, where there is one [n, q_size], [n, n_head]
+    Buffer k_raw, k_rstd;              // [n, kv_size], [n, n_head_kv]
     Buffer q, k, v;                    // after RoPE [n, q_size], [n, kv_size]
     Buffer attended, lse;              // [n, q_size], [n, n_head]
     Buffer middle;                     // after attention and its residual [n, n_embd]
@@ -35,7 +41,7 @@ struct BlockActivations {
 
 /// Gradients that live only inside one block's backward pass.
 struct BlockScratch {
-    Buffer d_act, d_up, d_h, d_attended, d_q, d_k, d_v;
+    Buffer d_act, d_up, d_h, d_attended, d_q, d_k, d_v, d_q_raw, d_k_raw;
     LinearScratch linear;
 
     void resize(const Hparams& h, int64_t n);

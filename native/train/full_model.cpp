@@ -73,14 +73,18 @@ void FullModel::build(const Hparams& h) {
         parameters_.add(spec.name, matrix ? spec.ne[1] : 1, spec.ne[0], matrix);
     }
     parameters_.allocate();
-    auto norm = [&](const std::string& name) {
+    auto vector = [&](const std::string& name) {
         return static_cast<const float*>(parameters_.value(*parameters_.find(name)));
     };
     auto matrix = [&](const std::string& name) {
         const Parameter& p = *parameters_.find(name);
         return WeightView{GGML_TYPE_F32, parameters_.value(p), p.rows, p.cols};
     };
-    network_ = std::make_unique<Network>(h, build_weight_table(h, norm, matrix));
+    network_ = std::make_unique<Network>(h, build_weight_table(h, vector, matrix));
+    connect_gradients(h);
+}
+
+void FullModel::connect_gradients(const Hparams& h) {
     auto gradient = [&](const std::string& name) { return parameters_.gradient(*parameters_.find(name)); };
     network_->lowest = 0;
     network_->embedding_gradient = gradient("token_embd.weight");
@@ -88,10 +92,16 @@ void FullModel::build(const Hparams& h) {
     network_->output_norm_gradient = gradient("output_norm.weight");
     for (int64_t i = 0; i < h.n_layer; ++i) {
         const std::string p = "blk." + std::to_string(i) + ".";
-        network_->blocks[i].attn_norm_gradient = gradient(p + "attn_norm.weight");
-        network_->blocks[i].ffn_norm_gradient = gradient(p + "ffn_norm.weight");
-        for (int m = 0; m < kModules; ++m)
-            network_->blocks[i].linear[m].weight_gradient = gradient(module_tensor(i, static_cast<Module>(m)));
+        Block& block = network_->blocks[i];
+        block.attn_norm_gradient = gradient(p + "attn_norm.weight");
+        block.ffn_norm_gradient = gradient(p + "ffn_norm.weight");
+        if (h.qk_norm) block.q_norm_gradient = gradient(p + "attn_q_norm.weight");
+        if (h.qk_norm) block.k_norm_gradient = gradient(p + "attn_k_norm.weight");
+        for (int m = 0; m < kModules; ++m) {
+            const Module module = static_cast<Module>(m);
+            block.linear[m].weight_gradient = gradient(module_tensor(i, module));
+            if (has_bias(h, module)) block.linear[m].bias_gradient = gradient(module_bias(i, module));
+        }
     }
 }
 
@@ -108,9 +118,15 @@ size_t FullModel::write(const std::string& path, const Metadata& metadata) {
     for (const Parameter& p : parameters_.list())
         writer.declare(p.name, GGML_TYPE_F32,
                        p.decay ? std::vector<int64_t>{p.cols, p.rows} : std::vector<int64_t>{p.cols});
+    const std::vector<float>& divisors = network_->hparams.rope_scaling.divisors;
+    if (!divisors.empty()) writer.declare("rope_freqs.weight", GGML_TYPE_F32, {static_cast<int64_t>(divisors.size())});
     writer.begin(path);
     for (const Parameter& p : parameters_.list()) {
         writer.write(parameters_.value(p), p.size() * sizeof(float));
+        writer.end_tensor();
+    }
+    if (!divisors.empty()) {
+        writer.write(divisors.data(), divisors.size() * sizeof(float));
         writer.end_tensor();
     }
     return writer.commit();

@@ -25,6 +25,7 @@ class FullModel {
 
   private:
     void build(const Hparams& h);
+    void connect_gradients(const Hparams& h);
 
     std::string source_;
     bool keep_metadata_; // all of the source's metadata, or only its tokenizer

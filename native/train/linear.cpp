@@ -11,11 +11,27 @@ const float* dropped_input(Compute& c, const Dropout& dropout, LinearScratch& sc
     return out;
 }
 
+void add_bias(Compute& c, const float* bias, int64_t n, int64_t out, float* y) {
+    c.pool.slices(n, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            for (int64_t j = 0; j < out; ++j) y[i * out + j] += bias[j];
+    });
+}
+
+/// By columns, so that the sum does not depend on the number of threads.
+void add_bias_gradient(Compute& c, const float* dy, int64_t n, int64_t out, float* gradient) {
+    c.pool.slices(out, 16, [&](int64_t begin, int64_t end) {
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = begin; j < end; ++j) gradient[j] += dy[i * out + j];
+    });
+}
+
 } // namespace
 
 void linear_forward(Compute& c, const Linear& layer, const Dropout& dropout, LinearScratch& scratch, const float* x,
                     int64_t n, float* y, float* u) {
     c.gemm.forward(layer.weight, x, n, y);
+    if (layer.bias != nullptr) add_bias(c, layer.bias, n, layer.out(), y);
     const LoraBranch& lora = layer.lora;
     if (lora.rank == 0) return;
     const int64_t in = layer.in(), out = layer.out(), r = lora.rank;
@@ -34,6 +50,7 @@ void linear_backward(Compute& c, const Linear& layer, const Dropout& dropout, Li
             c.gemm.multiply(out, in, end - begin, {dy + begin * out, 1, out}, {x + begin * in, in, 1},
                             layer.weight_gradient, in, 1.0f, true);
     }
+    if (layer.bias_gradient != nullptr) add_bias_gradient(c, dy, n, out, layer.bias_gradient);
     const LoraBranch& lora = layer.lora;
     if (r == 0) return;
     float* du = scratch.du.resize(n * r);

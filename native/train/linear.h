@@ -23,6 +23,8 @@ struct Linear {
     WeightView weight; // [out, in]
     LoraBranch lora;
     float* weight_gradient = nullptr; // [out, in]
+    const float* bias = nullptr;      // [out], null: none
+    float* bias_gradient = nullptr;   // [out]
 
     int64_t in() const { return weight.cols; }
     int64_t out() const { return weight.rows; }
@@ -33,7 +35,7 @@ struct LinearScratch {
     Buffer dropped, du, dx;
 };
 
-/// y [n, out] = W x + LoRA; u [n, rank] keeps A drop(x) for the backward pass.
+/// y [n, out] = W x + b + LoRA; u [n, rank] keeps A drop(x) for the backward pass.
 void linear_forward(Compute& c, const Linear& layer, const Dropout& dropout, LinearScratch& scratch, const float* x,
                     int64_t n, float* y, float* u);
 

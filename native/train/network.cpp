@@ -13,7 +13,12 @@ Network::Network(const Hparams& h, const WeightTable& table)
         block.index = i;
         block.attn_norm = table.blocks[i].attn_norm;
         block.ffn_norm = table.blocks[i].ffn_norm;
-        for (int m = 0; m < kModules; ++m) block.linear[m].weight = table.blocks[i].linear[m];
+        block.q_norm = table.blocks[i].q_norm;
+        block.k_norm = table.blocks[i].k_norm;
+        for (int m = 0; m < kModules; ++m) {
+            block.linear[m].weight = table.blocks[i].linear[m];
+            block.linear[m].bias = table.blocks[i].bias[m];
+        }
         blocks.push_back(block);
     }
 }

@@ -77,6 +77,21 @@ for (const checkpointing of [false, true])
         assert.ok(result.logits <= limit, `logits: ${result.logits}`);
       });
 
+    for (const [name, what] of Object.entries({
+      qwen2: "qwen2: biases, RoPE by halves",
+      qwen3: "qwen3: norms of q and k, heads wider than the model",
+      deep: "16 layers",
+    }))
+      it(what, async () => {
+        const files = { model: `${name}-f32.gguf`, adapter: `${name}-all.gguf`, batch: `${name}-batch.json` };
+        const { model, adapter, batch } = files;
+        const call = { model: fixture(model), adapter: fixture(adapter), batch: fixture(batch), checkpointing };
+        const result = await compare(name, call);
+        assert.ok(result.worst.error <= 1e-4, `${result.worst.tensor}: ${result.worst.error}`);
+        assert.ok(result.loss <= 1e-6, `loss: ${result.loss}`);
+        assert.ok(result.logits <= 1e-4, `logits: ${result.logits}`);
+      });
+
     for (const adapter of ["odd-all", "odd-qv"])
       it(`odd sizes, partial RoPE, untied output, a sequence of one token: ${adapter}`, async () => {
         const result = await compare(adapter, {
