@@ -56,28 +56,32 @@ Hparams fresh_hparams(const Args& args) {
 
 /// Which model to make is decided on the JavaScript thread, made on the job's.
 std::function<std::shared_ptr<TrainerObject>()> trainer_factory(const Args& args, const TrainerOptions& options) {
+    const int64_t layers = args.integer("layers", 1, 512, kAllLayers);
     if (args.has("lora")) {
         const LoraOptions lora = lora_options(args.object("lora"));
         const std::string model = args.string("model");
-        return [=] { return std::make_shared<TrainerObject>(std::make_unique<LoraModel>(model, lora), options); };
+        return
+            [=] { return std::make_shared<TrainerObject>(std::make_unique<LoraModel>(model, lora, layers), options); };
     }
     if (args.has("adapter")) {
         const std::string model = args.string("model"), adapter = args.string("adapter");
         return [=] { return std::make_shared<TrainerObject>(std::make_unique<LoraModel>(model, adapter), options); };
     }
     if (args.has("fresh")) {
-        const Hparams h = fresh_hparams(args.object("fresh"));
+        Hparams h = fresh_hparams(args.object("fresh"));
+        h.n_layer = std::min(h.n_layer, layers);
         const std::string tokenizer = args.string("tokenizer");
         return [=] {
             return std::make_shared<TrainerObject>(std::make_unique<FullModel>(h, tokenizer, options.seed), options);
         };
     }
     const std::string model = args.string("model");
-    return [=] { return std::make_shared<TrainerObject>(std::make_unique<FullModel>(model), options); };
+    return [=] { return std::make_shared<TrainerObject>(std::make_unique<FullModel>(model, layers), options); };
 }
 
 /// trainerOpen({model, lora: {rank, alpha, modules, seed} | adapter: path | fresh: {...}, tokenizer?, dropout?, seed?,
-///   checkpointing?, threads?}) -> Promise<handle>; with neither lora, adapter nor fresh, all weights of `model` train.
+///   optimizer?: "adamw" | "adamw_8bit", checkpointing?, threads?}) -> Promise<handle>; with neither lora, adapter nor
+///   fresh, all weights of `model` train.
 Napi::Value trainer_open(const Napi::CallbackInfo& info) {
     const Args args(info[0]);
     TrainerOptions options;
@@ -85,6 +89,8 @@ Napi::Value trainer_open(const Napi::CallbackInfo& info) {
     options.checkpointing = args.boolean("checkpointing", false);
     options.dropout = static_cast<float>(args.number("dropout", 0));
     options.seed = static_cast<uint64_t>(args.integer("seed", 0, int64_t{1} << 53, 0));
+    options.neftune_alpha = static_cast<float>(args.number("neftuneAlpha", 0));
+    options.optimizer = args.string("optimizer", "adamw");
     if (options.dropout < 0 || options.dropout >= 1)
         throw Error("ARGUMENT_INVALID", "Option `dropout` must be in [0, 1).");
     return start_job(info.Env(), info[0], [make = trainer_factory(args, options)](JobContext&) -> ValueBuilder {
@@ -221,6 +227,26 @@ Napi::Value trainer_load_state(const Napi::CallbackInfo& info) {
     });
 }
 
+/// trainerSetCheckpointing(handle, on)
+Napi::Value trainer_set_checkpointing(const Napi::CallbackInfo& info) {
+    TrainerHandle::get(info[0])->set_checkpointing(info[1].ToBoolean());
+    return info.Env().Undefined();
+}
+
+/// trainerMemory(handle, {tokens, labels, checkpointing}) -> {weights, parameters, buffers}, bytes
+Napi::Value trainer_memory(const Napi::CallbackInfo& info) {
+    const auto trainer = TrainerHandle::get(info[0]);
+    const Args args(info[1]);
+    constexpr int64_t kMost = int64_t{1} << 31;
+    const Trainer::Memory memory = trainer->memory(args.integer("tokens", 1, kMost), args.integer("labels", 0, kMost),
+                                                   args.boolean("checkpointing", false));
+    auto value = Napi::Object::New(info.Env());
+    value.Set("weights", static_cast<double>(memory.weights));
+    value.Set("parameters", static_cast<double>(memory.parameters));
+    value.Set("buffers", static_cast<double>(memory.buffers));
+    return value;
+}
+
 Napi::Value trainer_dispose(const Napi::CallbackInfo& info) {
     TrainerHandle::dispose(info[0]);
     return info.Env().Undefined();
@@ -239,6 +265,8 @@ void register_trainer(Napi::Env env, Napi::Object exports) {
     add_function<trainer_save_weights>(env, exports, "trainerSaveWeights");
     add_function<trainer_save_state>(env, exports, "trainerSaveState");
     add_function<trainer_load_state>(env, exports, "trainerLoadState");
+    add_function<trainer_set_checkpointing>(env, exports, "trainerSetCheckpointing");
+    add_function<trainer_memory>(env, exports, "trainerMemory");
     add_function<trainer_dispose>(env, exports, "trainerDispose");
 }
 

@@ -1,5 +1,6 @@
 #include "model/hparams.h"
 
+#include <algorithm>
 #include <set>
 
 #include "model/weights.h"
@@ -56,7 +57,7 @@ void check_hparams(const Hparams& h, const char* code, const std::string& source
     require(h.window >= 0, "the sliding window is negative");
 }
 
-Hparams read_hparams(const GgufFile& file) {
+Hparams read_hparams(const GgufFile& file, int64_t layers) {
     Hparams h;
     set_architecture(h, file);
     const std::string p = h.architecture + ".";
@@ -79,6 +80,7 @@ Hparams read_hparams(const GgufFile& file) {
     check_hparams(h, "MODEL_INVALID", file.path());
     h.rope_scaling = read_rope_scaling(file, p, h.n_rot, h.n_ctx);
     refuse_unsupported(file, h, p);
+    h.n_layer = std::min(h.n_layer, layers);
     return h;
 }
 

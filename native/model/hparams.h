@@ -8,6 +8,8 @@
 
 namespace medilora {
 
+constexpr int64_t kAllLayers = INT64_MAX;
+
 /// Hyper-parameters of a transformer of the llama family.
 struct Hparams {
     std::string architecture = "llama";
@@ -35,7 +37,8 @@ struct Hparams {
 
 /// Reads and checks them. Throws ARCHITECTURE_UNSUPPORTED for a model that we do not train,
 /// MODEL_INVALID for one that contradicts itself.
-Hparams read_hparams(const GgufFile& file);
+/// `layers` cuts the model down to its lowest blocks.
+Hparams read_hparams(const GgufFile& file, int64_t layers = kAllLayers);
 
 /// Throws ARGUMENT_INVALID or MODEL_INVALID (by `code`) when the sizes do not fit each other.
 void check_hparams(const Hparams& hparams, const char* code, const std::string& source);

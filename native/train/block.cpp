@@ -1,5 +1,6 @@
 #include "train/block.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "gemm/kernels.h"
@@ -15,17 +16,17 @@ namespace {
 struct Layers {
     Compute& c;
     const Block& block;
-    const DropoutPlan& dropout;
+    const TrainingNoise& noise;
     LinearScratch& scratch;
     const PreparedBatch& batch;
 
     void forward(Module m, const float* x, float* y, BlockActivations& acts) {
         const int i = static_cast<int>(m);
-        linear_forward(c, block.linear[i], dropout.at(block.index, i), scratch, x, batch.n, y, acts.lora[i]);
+        linear_forward(c, block.linear[i], noise.dropout(block.index, i), scratch, x, batch.n, y, acts.lora[i]);
     }
     void backward(Module m, const float* x, const BlockActivations& acts, const float* dy, float* dx, bool accumulate) {
         const int i = static_cast<int>(m);
-        linear_backward(c, block.linear[i], dropout.at(block.index, i), scratch, batch, x, acts.lora[i], dy, dx,
+        linear_backward(c, block.linear[i], noise.dropout(block.index, i), scratch, batch, x, acts.lora[i], dy, dx,
                         accumulate);
     }
 };
@@ -71,6 +72,11 @@ void BlockActivations::resize(const Hparams& h, const Block& block, int64_t n) {
         if (block.linear[i].lora.rank > 0) lora[i].resize(n * block.linear[i].lora.rank);
 }
 
+int64_t BlockScratch::floats_per_token(const Hparams& h) {
+    const int64_t dropped = 2 * std::max({h.n_embd, h.n_ff, h.q_size()});
+    return 2 * h.n_ff + h.n_embd + (h.qk_norm ? 3 : 2) * (h.q_size() + h.kv_size()) + dropped;
+}
+
 void BlockScratch::resize(const Hparams& h, int64_t n) {
     d_act.resize(n * h.n_ff);
     d_up.resize(n * h.n_ff);
@@ -82,11 +88,11 @@ void BlockScratch::resize(const Hparams& h, int64_t n) {
 }
 
 void block_forward(Compute& c, const Hparams& h, const PreparedBatch& batch, const Block& block,
-                   const DropoutPlan& dropout, const float* x, BlockActivations& acts, BlockScratch& scratch,
+                   const TrainingNoise& noise, const float* x, BlockActivations& acts, BlockScratch& scratch,
                    float* out) {
     const int64_t n = batch.n, e = h.n_embd;
     acts.resize(h, block, n);
-    Layers layers{c, block, dropout, scratch.linear, batch};
+    Layers layers{c, block, noise, scratch.linear, batch};
 
     rms_norm_forward(c, x, block.attn_norm, h.rms_eps, n, e, acts.h1, acts.rstd1);
     layers.forward(Module::kQ, acts.h1, h.qk_norm ? acts.q_raw : acts.q, acts);
@@ -113,11 +119,11 @@ void block_forward(Compute& c, const Hparams& h, const PreparedBatch& batch, con
 }
 
 void block_backward(Compute& c, const Hparams& h, const PreparedBatch& batch, const Block& block,
-                    const DropoutPlan& dropout, const float* x, const BlockActivations& acts, BlockScratch& scratch,
+                    const TrainingNoise& noise, const float* x, const BlockActivations& acts, BlockScratch& scratch,
                     float* dx, bool need_input) {
     const int64_t n = batch.n, e = h.n_embd;
     scratch.resize(h, n);
-    Layers layers{c, block, dropout, scratch.linear, batch};
+    Layers layers{c, block, noise, scratch.linear, batch};
 
     // out = middle + down(silu(gate(h2)) * up(h2)), h2 = norm(middle)
     layers.backward(Module::kDown, acts.act, acts, dx, scratch.d_act, false);

@@ -45,28 +45,31 @@ struct BlockScratch {
     LinearScratch linear;
 
     void resize(const Hparams& h, int64_t n);
+    /// Floats that resize() asks for, a token, and those of a linear layer with dropout.
+    static int64_t floats_per_token(const Hparams& h);
 };
 
-/// The random numbers of one micro-batch's dropout.
-struct DropoutPlan {
-    float rate = 0;
+/// What training adds at random to one micro-batch, told apart by `key`.
+struct TrainingNoise {
+    float dropout_rate = 0;  ///< on the inputs of LoRA branches
+    float neftune_alpha = 0; ///< on the embeddings
     uint64_t key = 0;
 
-    Dropout at(int64_t block, int module) const {
-        return {rate, mix64(key ^ mix64(static_cast<uint64_t>(block * kModules + module + 1)))};
+    Dropout dropout(int64_t block, int module) const {
+        return {dropout_rate, mix64(key ^ mix64(static_cast<uint64_t>(block * kModules + module + 1)))};
     }
 };
 
 /// x [n, n_embd] -> out [n, n_embd] (not the same array):
 /// m = x + o(attention(q, k, v of norm(x))); out = m + down(silu(gate(norm(m))) * up(norm(m))).
 void block_forward(Compute& c, const Hparams& h, const PreparedBatch& batch, const Block& block,
-                   const DropoutPlan& dropout, const float* x, BlockActivations& acts, BlockScratch& scratch,
+                   const TrainingNoise& noise, const float* x, BlockActivations& acts, BlockScratch& scratch,
                    float* out);
 
 /// dx [n, n_embd]: the gradient by the block's output on entry, by its input on return.
 /// With need_input false nothing below needs a gradient, and what is left in dx is meaningless.
 void block_backward(Compute& c, const Hparams& h, const PreparedBatch& batch, const Block& block,
-                    const DropoutPlan& dropout, const float* x, const BlockActivations& acts, BlockScratch& scratch,
+                    const TrainingNoise& noise, const float* x, const BlockActivations& acts, BlockScratch& scratch,
                     float* dx, bool need_input);
 
 } // namespace medilora

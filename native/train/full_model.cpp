@@ -35,9 +35,9 @@ void keep_tokenizer_only(gguf_context* context) {
 
 } // namespace
 
-FullModel::FullModel(const std::string& model) : source_(model), keep_metadata_(true) {
+FullModel::FullModel(const std::string& model, int64_t layers) : source_(model), keep_metadata_(true) {
     const GgufFile file(model);
-    const Hparams h = read_hparams(file);
+    const Hparams h = read_hparams(file, layers);
     for (const TensorSpec& spec : model_tensors(h)) require_tensor(file, spec);
     build(h);
     for (const Parameter& p : parameters_.list()) {

@@ -13,7 +13,7 @@ namespace medilora {
 class FullModel {
   public:
     /// Starts from the weights of a GGUF (quantised ones are dequantised).
-    explicit FullModel(const std::string& model);
+    explicit FullModel(const std::string& model, int64_t layers = kAllLayers);
     /// Starts from random weights (normal, deviation 0.02; the layers that feed the residual stream smaller by
     /// sqrt(2 n_layer), as in GPT-2), with the tokenizer of `tokenizer_model`. h.n_vocab is taken from it.
     FullModel(Hparams h, const std::string& tokenizer_model, uint64_t seed);

@@ -18,9 +18,9 @@ void uniform_init(float* a, int64_t count, int64_t in, uint64_t key) {
 
 } // namespace
 
-LoraModel::LoraModel(const std::string& base, const LoraOptions& options)
-    : base_(base), weights_(base_, read_hparams(base_)), alpha_(options.alpha) {
-    network_ = std::make_unique<Network>(read_hparams(base_), weights_.table());
+LoraModel::LoraModel(const std::string& base, const LoraOptions& options, int64_t layers)
+    : base_(base), hparams_(read_hparams(base_, layers)), weights_(base_, hparams_), alpha_(options.alpha) {
+    network_ = std::make_unique<Network>(hparams_, weights_.table());
     for (int64_t layer = 0; layer < network_->hparams.n_layer; ++layer)
         for (const Module module : options.modules) add_branch(layer, module, options.rank);
     connect();
@@ -32,8 +32,8 @@ LoraModel::LoraModel(const std::string& base, const LoraOptions& options)
 }
 
 LoraModel::LoraModel(const std::string& base, const std::string& adapter_path)
-    : base_(base), weights_(base_, read_hparams(base_)) {
-    network_ = std::make_unique<Network>(read_hparams(base_), weights_.table());
+    : base_(base), hparams_(read_hparams(base_)), weights_(base_, hparams_) {
+    network_ = std::make_unique<Network>(hparams_, weights_.table());
     const Adapter adapter = read_adapter(adapter_path);
     check_adapter_fits(adapter, adapter_path, base_);
     alpha_ = adapter.alpha;

@@ -21,14 +21,16 @@ struct LoraOptions {
 /// A frozen, memory-mapped base with a trainable LoRA adapter.
 class LoraModel {
   public:
-    /// A fresh adapter: A uniform in +-1/sqrt(in), B zero.
-    LoraModel(const std::string& base, const LoraOptions& options);
+    /// A fresh adapter: A uniform in +-1/sqrt(in), B zero. `layers` cuts the model down to its lowest blocks, for
+    /// measuring.
+    LoraModel(const std::string& base, const LoraOptions& options, int64_t layers = kAllLayers);
     /// Goes on from an adapter file. Throws ADAPTER_MISMATCH when it does not fit the base, or
     /// adapts something other than a block's linear layers.
     LoraModel(const std::string& base, const std::string& adapter_path);
 
     Network& network() { return *network_; }
     ParameterSet& parameters() { return parameters_; }
+    int64_t base_bytes() const { return static_cast<int64_t>(base_.size()); }
     /// The adapter as it stands, for writing.
     Adapter adapter();
 
@@ -45,6 +47,7 @@ class LoraModel {
     void connect();
 
     GgufFile base_;
+    Hparams hparams_;
     MappedWeights weights_;
     std::unique_ptr<Network> network_;
     ParameterSet parameters_;

@@ -14,7 +14,15 @@ namespace {
 /// Logits of a chunk take at most this many floats (64 MB), but a chunk has at least 16 positions.
 constexpr int64_t kChunkFloats = int64_t{1} << 24;
 
+int64_t chunk_positions(const WeightView& output, int64_t labelled) {
+    return std::min(labelled, std::max<int64_t>(16, kChunkFloats / output.rows));
+}
+
 } // namespace
+
+int64_t Loss::floats_needed(const WeightView& output, int64_t labelled) {
+    return chunk_positions(output, labelled) * (output.rows + 2 * output.cols);
+}
 
 double Loss::chunk(Compute& c, const WeightView& output, const PreparedBatch& batch, int64_t begin, int64_t count,
                    float gradient_scale) {
@@ -54,7 +62,7 @@ void Loss::add_output_gradient(Compute& c, const WeightView& output, const Prepa
 double Loss::run(Compute& c, const WeightView& output, const PreparedBatch& batch, const float* hidden,
                  float gradient_scale, float* d_hidden, float* d_output) {
     const int64_t e = output.cols, labelled = static_cast<int64_t>(batch.labelled.size());
-    const int64_t most = std::min(labelled, std::max<int64_t>(16, kChunkFloats / output.rows));
+    const int64_t most = chunk_positions(output, labelled);
     if (d_hidden != nullptr) std::memset(d_hidden, 0, batch.n * e * sizeof(float));
     double total = 0;
     for (int64_t begin = 0; begin < labelled; begin += most) {

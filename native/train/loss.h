@@ -17,6 +17,9 @@ class Loss {
     double run(Compute& c, const WeightView& output, const PreparedBatch& batch, const float* hidden,
                float gradient_scale, float* d_hidden, float* d_output);
 
+    /// Floats of buffers for so many labelled positions.
+    static int64_t floats_needed(const WeightView& output, int64_t labelled);
+
   private:
     double chunk(Compute& c, const WeightView& output, const PreparedBatch& batch, int64_t begin, int64_t count,
                  float gradient_scale);

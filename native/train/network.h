@@ -34,15 +34,21 @@ class Engine {
     /// Sum of the losses over the labels.
     double evaluate(const PreparedBatch& batch);
     /// The same, and adds every trainable tensor's gradient of `gradient_scale` times that sum.
-    double accumulate(const PreparedBatch& batch, const DropoutPlan& dropout, float gradient_scale);
+    double accumulate(const PreparedBatch& batch, const TrainingNoise& noise, float gradient_scale);
+
+    void set_checkpointing(bool on) { checkpointing_ = on; }
+    /// Bytes of buffers that a micro-batch of so many tokens and labels takes.
+    int64_t bytes_needed(int64_t tokens, int64_t labelled, bool checkpointing) const;
 
     /// Logits [n, n_vocab] in the order of the incoming batch.
     std::vector<float> logits(const PreparedBatch& batch);
 
   private:
-    void forward(const PreparedBatch& batch, const DropoutPlan& dropout, bool keep);
-    void backward(const PreparedBatch& batch, const DropoutPlan& dropout);
+    void forward(const PreparedBatch& batch, const TrainingNoise& noise, bool keep);
+    void backward(const PreparedBatch& batch, const TrainingNoise& noise);
     void embed(const PreparedBatch& batch, float* x);
+    /// Uniform in +- alpha / sqrt(tokens * n_embd) a sequence. @see Jain et al. 2023, NEFTune
+    void add_embedding_noise(const PreparedBatch& batch, const TrainingNoise& noise, float* x);
     BlockActivations& activations(int64_t block, bool keep);
 
     const Network& net_;

@@ -12,8 +12,7 @@ size_t ParameterSet::add(const std::string& name, int64_t rows, int64_t cols, bo
 }
 
 void ParameterSet::allocate() {
-    for (Buffer* buffer : {&values_, &gradients_, &moment1_, &moment2_})
-        std::memset(buffer->resize(size_), 0, size_ * sizeof(float));
+    for (Buffer* buffer : {&values_, &gradients_}) std::memset(buffer->resize(size_), 0, size_ * sizeof(float));
 }
 
 const Parameter* ParameterSet::find(const std::string& name) const {

@@ -19,7 +19,7 @@ struct Parameter {
     int64_t size() const { return rows * cols; }
 };
 
-/// All trainable tensors in one float32 array, with gradients and optimizer moments in arrays of the same layout.
+/// All trainable tensors in one float32 array, with their gradients in another of the same layout.
 class ParameterSet {
   public:
     /// Returns the tensor's index. Only before allocate().
@@ -36,14 +36,12 @@ class ParameterSet {
 
     float* values() { return values_; }
     float* gradients() { return gradients_; }
-    float* moment1() { return moment1_; }
-    float* moment2() { return moment2_; }
 
   private:
     std::vector<Parameter> list_;
     std::unordered_map<std::string, size_t> by_name_;
     int64_t size_ = 0;
-    Buffer values_, gradients_, moment1_, moment2_;
+    Buffer values_, gradients_;
 };
 
 } // namespace medilora

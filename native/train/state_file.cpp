@@ -9,18 +9,16 @@ namespace medilora {
 
 namespace {
 
-const char* const kKinds[] = {"value", "moment1", "moment2"};
-
-float* array_of(ParameterSet& parameters, int kind) {
-    return kind == 0 ? parameters.values() : kind == 1 ? parameters.moment1() : parameters.moment2();
+/// The arrays of a checkpoint: all parameters in one, and the optimizer's.
+std::vector<StateArray> all_arrays(ParameterSet& parameters, Optimizer& optimizer) {
+    std::vector<StateArray> arrays{{"values", GGML_TYPE_F32, parameters.values(), parameters.size()}};
+    for (const StateArray& array : optimizer.state())
+        if (array.count > 0) arrays.push_back(array);
+    return arrays;
 }
 
-/// GGUF names are at most 63 bytes: the parameter's place in the list is its name here.
-std::string tensor_name(size_t parameter, int kind) {
-    return std::to_string(parameter) + "." + kKinds[kind];
-}
-
-std::string names_of(const ParameterSet& parameters) {
+/// Says which parameters lie where in the arrays.
+std::string layout_of(const ParameterSet& parameters) {
     std::string out;
     for (const Parameter& p : parameters.list())
         out += p.name + "[" + std::to_string(p.rows) + "," + std::to_string(p.cols) + "]\n";
@@ -34,45 +32,41 @@ std::string names_of(const ParameterSet& parameters) {
 
 } // namespace
 
-size_t write_state(const std::string& path, ParameterSet& parameters, const TrainingState& state) {
+size_t write_state(const std::string& path, ParameterSet& parameters, Optimizer& optimizer,
+                   const TrainingState& state) {
     GgufWriter writer;
     gguf_set_val_str(writer.metadata(), "general.type", "medilora-checkpoint");
     gguf_set_val_i64(writer.metadata(), "medilora.steps", state.steps);
     gguf_set_val_u64(writer.metadata(), "medilora.micro_batches", state.micro_batches);
     gguf_set_val_str(writer.metadata(), "medilora.note", state.note.c_str());
-    gguf_set_val_str(writer.metadata(), "medilora.parameters", names_of(parameters).c_str());
-    for (size_t i = 0; i < parameters.list().size(); ++i)
-        for (int kind = 0; kind < 3; ++kind)
-            writer.declare(tensor_name(i, kind), GGML_TYPE_F32, {parameters.list()[i].cols, parameters.list()[i].rows});
+    gguf_set_val_str(writer.metadata(), "medilora.parameters", layout_of(parameters).c_str());
+    const std::vector<StateArray> arrays = all_arrays(parameters, optimizer);
+    for (const StateArray& array : arrays) writer.declare(array.name, array.type, {array.count});
     writer.begin(path);
-    for (const Parameter& p : parameters.list())
-        for (int kind = 0; kind < 3; ++kind) {
-            writer.write(array_of(parameters, kind) + p.offset, p.size() * sizeof(float));
-            writer.end_tensor();
-        }
+    for (const StateArray& array : arrays) {
+        writer.write(array.data, array.count * ggml_type_size(array.type));
+        writer.end_tensor();
+    }
     return writer.commit();
 }
 
-TrainingState read_state(const std::string& path, ParameterSet& parameters) {
+TrainingState read_state(const std::string& path, ParameterSet& parameters, Optimizer& optimizer) {
     const GgufFile file(path, "CHECKPOINT_INVALID");
     if (file.string("general.type", "") != "medilora-checkpoint") invalid(path, "it is no checkpoint of medilora");
-    if (file.string("medilora.parameters") != names_of(parameters)) invalid(path, "it is of other trainable tensors");
+    if (file.string("medilora.parameters") != layout_of(parameters)) invalid(path, "it is of other trainable tensors");
     const TrainingState state{file.integer("medilora.steps"),
                               static_cast<uint64_t>(file.integer("medilora.micro_batches")),
                               file.string("medilora.note")};
-    struct Copy {
-        float* to;
-        const GgufTensor* from;
-    };
-    std::vector<Copy> copies; // made only when all is known to fit
-    for (size_t i = 0; i < parameters.list().size(); ++i)
-        for (int kind = 0; kind < 3; ++kind) {
-            const GgufTensor* tensor = file.find(tensor_name(i, kind));
-            if (tensor == nullptr || tensor->type != GGML_TYPE_F32 || tensor->elements() != parameters.list()[i].size())
-                invalid(path, "a tensor is missing");
-            copies.push_back({array_of(parameters, kind) + parameters.list()[i].offset, tensor});
-        }
-    for (const Copy& copy : copies) std::memcpy(copy.to, copy.from->data, copy.from->bytes);
+    const std::vector<StateArray> arrays = all_arrays(parameters, optimizer);
+    for (const StateArray& array : arrays) { // nothing is copied before all is known to fit
+        const GgufTensor* tensor = file.find(array.name);
+        if (tensor == nullptr || tensor->type != array.type || tensor->elements() != array.count)
+            invalid(path, "it is of another optimizer");
+    }
+    for (const StateArray& array : arrays) {
+        const GgufTensor* tensor = file.find(array.name);
+        std::memcpy(array.data, tensor->data, tensor->bytes);
+    }
     return state;
 }
 

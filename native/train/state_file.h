@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "train/parameters.h"
+#include "train/optimizer.h"
 
 namespace medilora {
 
@@ -13,11 +13,11 @@ struct TrainingState {
     std::string note;           ///< the caller's own record (schedule position, data cursor, hashes)
 };
 
-/// Writes weights and both moments of every parameter as a GGUF. Returns its size in bytes.
-size_t write_state(const std::string& path, ParameterSet& parameters, const TrainingState& state);
+/// Writes the parameters and the optimizer's state as a GGUF. Returns its size in bytes.
+size_t write_state(const std::string& path, ParameterSet& parameters, Optimizer& optimizer, const TrainingState& state);
 
-/// Restores into `parameters`. Throws CHECKPOINT_INVALID when the file is of other parameters, leaving them as they
-/// were.
-TrainingState read_state(const std::string& path, ParameterSet& parameters);
+/// Restores both. Throws CHECKPOINT_INVALID when the file is of other parameters or of another optimizer, leaving
+/// all as it was.
+TrainingState read_state(const std::string& path, ParameterSet& parameters, Optimizer& optimizer);
 
 } // namespace medilora

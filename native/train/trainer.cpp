@@ -21,6 +21,7 @@ Trainer::Trainer(std::unique_ptr<FullModel> model, const TrainerOptions& options
 void Trainer::set_up(Network& network, ParameterSet& parameters) {
     network_ = &network;
     parameters_ = &parameters;
+    optimizer_ = make_optimizer(options_.optimizer, parameters);
     engine_.emplace(network, compute_, options_.checkpointing);
 }
 
@@ -50,8 +51,9 @@ double Trainer::accumulate(const Batch& batch, float gradient_scale, const Cance
         const PreparedBatch prepared = labelled_batch(batch);
         const uint64_t number = micro_batches_ + pending_;
         compute_.cancel = &cancel;
-        const double loss =
-            engine_->accumulate(prepared, {options_.dropout, mix64(options_.seed ^ mix64(number + 1))}, gradient_scale);
+        const double loss = engine_->accumulate(
+            prepared, {options_.dropout, options_.neftune_alpha, mix64(options_.seed ^ mix64(number + 1))},
+            gradient_scale);
         ++pending_;
         return loss;
     } catch (...) {
@@ -71,7 +73,7 @@ StepResult Trainer::step(const StepOptions& options) {
     if (pending_ == 0) throw Error("ARGUMENT_INVALID", "There are no gradients. Call accumulate before step.");
     const double norm = normalize_gradients(compute_, *parameters_, options.divisor, options.max_grad_norm);
     const bool finite = std::isfinite(norm);
-    if (finite) adamw_step(compute_, *parameters_, options.adamw, ++steps_);
+    if (finite) optimizer_->step(compute_, *parameters_, options.adamw, ++steps_);
     micro_batches_ += pending_;
     drop_gradients();
     return {norm, !finite};
@@ -90,16 +92,30 @@ size_t Trainer::save_weights(const std::string& path, const Metadata& metadata) 
 
 size_t Trainer::save_state(const std::string& path, const std::string& note) {
     const auto lock = exclusive();
-    return write_state(path, *parameters_, {steps_, micro_batches_, note});
+    return write_state(path, *parameters_, *optimizer_, {steps_, micro_batches_, note});
 }
 
 std::string Trainer::load_state(const std::string& path) {
     const auto lock = exclusive();
-    TrainingState state = read_state(path, *parameters_);
+    TrainingState state = read_state(path, *parameters_, *optimizer_);
     steps_ = state.steps;
     micro_batches_ = state.micro_batches;
     drop_gradients();
     return state.note;
+}
+
+void Trainer::set_checkpointing(bool on) {
+    const auto lock = exclusive();
+    engine_->set_checkpointing(on);
+}
+
+Trainer::Memory Trainer::memory(int64_t tokens, int64_t labelled, bool checkpointing) const {
+    int64_t optimizer = 0;
+    for (const StateArray& array : optimizer_->state())
+        optimizer += array.count * static_cast<int64_t>(ggml_type_size(array.type));
+    const int64_t parameters = 2 * parameters_->size() * static_cast<int64_t>(sizeof(float));
+    return {lora_ ? lora_->base_bytes() : 0, parameters + optimizer,
+            engine_->bytes_needed(tokens, labelled, checkpointing)};
 }
 
 int64_t Trainer::trainable() const {

@@ -5,17 +5,19 @@
 #include <optional>
 #include <string>
 
-#include "train/adamw.h"
 #include "train/full_model.h"
 #include "train/lora_model.h"
+#include "train/optimizer.h"
 
 namespace medilora {
 
 struct TrainerOptions {
     int threads = 1;
     bool checkpointing = false;
-    float dropout = 0; ///< on the input of the LoRA branches
-    uint64_t seed = 0; ///< of the dropout
+    float dropout = 0;               ///< on the input of the LoRA branches
+    float neftune_alpha = 0;         ///< noise on the embeddings
+    uint64_t seed = 0;               ///< of the dropout
+    std::string optimizer = "adamw"; ///< or "adamw_8bit"
 };
 
 struct StepOptions {
@@ -60,6 +62,16 @@ class Trainer {
     /// Restores what save_state wrote; returns the note. Throws CHECKPOINT_INVALID when it is of another run.
     std::string load_state(const std::string& path);
 
+    /// Activation checkpointing from the next call on.
+    void set_checkpointing(bool on);
+    struct Memory {
+        int64_t weights;    ///< of the mapped base
+        int64_t parameters; ///< trainable tensors, their gradients and the optimizer's state
+        int64_t buffers;    ///< activations and scratch of one micro-batch
+    };
+    /// Bytes that training takes with micro-batches of so many tokens and labels.
+    Memory memory(int64_t tokens, int64_t labelled, bool checkpointing) const;
+
     const Hparams& hparams() const { return network_->hparams; }
     int64_t trainable() const;
     int64_t steps() const { return steps_; }
@@ -76,6 +88,7 @@ class Trainer {
     Network* network_ = nullptr;
     ParameterSet* parameters_ = nullptr;
     Compute compute_;
+    std::unique_ptr<Optimizer> optimizer_;
     std::optional<Engine> engine_;
     std::mutex mutex_;
     int64_t steps_ = 0;

@@ -3,6 +3,7 @@ import { packageVersion } from "../util/version.js";
 import { debugCommand } from "./commands/debug.js";
 import { evalCommand } from "./commands/eval.js";
 import { mergeCommand } from "./commands/merge.js";
+import { planCommand } from "./commands/plan.js";
 import { prepareCommand } from "./commands/prepare.js";
 import { previewCommand } from "./commands/preview.js";
 import { quantizeCommand } from "./commands/quantize.js";
@@ -12,6 +13,7 @@ import type { CliContext } from "./run.js";
 const COMMANDS = {
   prepare: prepareCommand,
   preview: previewCommand,
+  plan: planCommand,
   train: trainCommand,
   merge: mergeCommand,
   quantize: quantizeCommand,

@@ -93,7 +93,7 @@ function resolveConfig(parsed: Parsed, baseDir: string): TrainConfig {
   const absolute = (path: string) => resolve(baseDir, path);
   const config: TrainConfig = {
     ...parsed,
-    optimizer: "adamw_torch",
+    optimizer: parsed.optimizer.endsWith("8bit") ? "adamw_8bit" : "adamw_torch",
     lora_target_modules: parsed.lora_target_linear ? [...LORA_MODULES] : parsed.lora_target_modules,
     datasets: parsed.datasets.map((dataset) =>
       dataset.type === "chatml"
@@ -120,8 +120,9 @@ function crossCheck(config: Parsed): string[] {
     problems.push(
       `warmup_steps: ${warmup} steps of warm-up do not end within max_steps (${maxSteps}). Set warmup_steps below it.`,
     );
-  if (config.eval_steps !== undefined && config.val_set_size === 0)
-    problems.push("eval_steps: there is nothing to validate on. Set val_set_size above 0, or remove eval_steps.");
+  for (const key of ["eval_steps", "early_stopping_patience", "load_best_model_at_end"] as const)
+    if (config[key] && config.val_set_size === 0)
+      problems.push(`${key}: there is nothing to validate on. Set val_set_size above 0, or remove ${key}.`);
   return problems;
 }
 
@@ -152,6 +153,7 @@ function loraKeys() {
   return [
     "lora_r",
     "lora_alpha",
+    "peft_use_rslora",
     "lora_dropout",
     "lora_target_modules",
     "lora_target_linear",

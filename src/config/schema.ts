@@ -47,6 +47,7 @@ export const trainConfigSchema = z.strictObject({
 
   lora_r: count().default(8).describe("Rank of the adapter matrices."),
   lora_alpha: z.number().positive().default(16).describe("The adapter's output is scaled by lora_alpha / lora_r."),
+  peft_use_rslora: z.boolean().default(false).describe("Scale by lora_alpha / sqrt(lora_r) instead."),
   lora_dropout: z.number().min(0).lt(1).default(0.05).describe("Dropout on the adapter's input."),
   lora_target_modules: z
     .array(z.enum(LORA_MODULES))
@@ -70,9 +71,11 @@ export const trainConfigSchema = z.strictObject({
   max_steps: count().optional().describe("Stop after this many optimizer steps, whatever num_epochs says."),
 
   optimizer: z
-    .enum(["adamw_torch", "adamw"])
+    .enum(["adamw_torch", "adamw", "adamw_8bit", "adamw_bnb_8bit"])
     .default("adamw_torch")
-    .describe("AdamW with decoupled weight decay and float32 state; adamw is another name of it."),
+    .describe(
+      "AdamW with decoupled weight decay. adamw_torch, or adamw: float32 state; adamw_8bit, or adamw_bnb_8bit: state in 8 bits.",
+    ),
   adam_beta1: z.number().min(0).lt(1).default(0.9).describe("Decay of AdamW's mean of gradients."),
   adam_beta2: z.number().min(0).lt(1).default(0.999).describe("Decay of AdamW's mean of squared gradients."),
   adam_epsilon: z.number().positive().default(1e-8).describe("Added to AdamW's denominator."),
@@ -88,10 +91,28 @@ export const trainConfigSchema = z.strictObject({
     .enum(["token", "legacy"])
     .default("token")
     .describe("token: mean over all labelled tokens of a step; legacy: mean of the micro-batches' means."),
+  neftune_noise_alpha: z.number().positive().optional().describe("Noise on the embeddings (NEFTune), e.g. 5."),
   gradient_checkpointing: z
+    .union([z.boolean(), z.literal("auto")])
+    .default("auto")
+    .describe(
+      "Compute activations again in the backward pass: much less memory, about a third more time. auto: where the memory budget asks for it.",
+    ),
+  memory_budget: z
+    .number()
+    .positive()
+    .optional()
+    .describe("GB (1e9 bytes) that training may take; without, 80% of what is free when it starts."),
+
+  group_by_length: z
     .boolean()
-    .default(true)
-    .describe("Compute activations again in the backward pass: much less memory, about a third more time."),
+    .default(false)
+    .describe("Batches of samples of similar length; without effect on packed samples of full length."),
+  early_stopping_patience: count().optional().describe("Stop after so many validations in a row without a lower loss."),
+  load_best_model_at_end: z
+    .boolean()
+    .default(false)
+    .describe("Write the weights with the lowest validation loss instead of the last ones."),
 
   eval_steps: count().optional().describe("Validate every so many steps; without, after each epoch."),
   save_steps: count().optional().describe("Save a checkpoint every so many steps; without, after each epoch."),
@@ -118,7 +139,7 @@ export type DatasetConfig = ChatmlDataset | z.output<typeof completionDatasetSch
 /** A complete configuration: defaults filled in, aliases and shorthands resolved, all paths absolute. */
 export type TrainConfig = Omit<Parsed, "datasets" | "optimizer"> & {
   datasets: DatasetConfig[];
-  optimizer: "adamw_torch";
+  optimizer: "adamw_torch" | "adamw_8bit";
 };
 
 /**
@@ -136,7 +157,7 @@ export const PRESETS = {
     micro_batch_size: 2,
     gradient_accumulation_steps: 4,
     num_epochs: 2,
-    optimizer: "adamw_torch",
+    optimizer: "adamw_8bit",
     learning_rate: 2e-4,
     lr_scheduler: "cosine",
     warmup_steps: 100,

@@ -57,12 +57,8 @@ async function recordsThatFit(
   return { input: files.records, leftOut: long.length, kept };
 }
 
-/** Tokens of the conversation with its answer, or of the prompt with room for an answer, whichever is more. */
+/** Tokens of the prompt, with room for an answer; the trained turn, a bare label, takes less than that room. */
 function tokensNeeded(tokenizer: Tokenizer, record: PubMedQARecord): number {
-  const complete = record.label !== undefined && record.longAnswer !== undefined;
-  const count = (answer: boolean) => {
-    const { text } = renderChatML(pubmedqaMessages(record, { answer }), { addGenerationPrompt: !answer });
-    return tokenizer.tokenize(text, { addSpecial: true, parseSpecial: true }).length;
-  };
-  return Math.max(count(false) + ANSWER_TOKENS, complete ? count(true) : 0);
+  const { text } = renderChatML(pubmedqaMessages(record, { answer: false }), { addGenerationPrompt: true });
+  return tokenizer.tokenize(text, { addSpecial: true, parseSpecial: true }).length + ANSWER_TOKENS;
 }

@@ -136,8 +136,83 @@ export interface GgufDescription {
   tensors: GgufTensor[];
 }
 
+// ---- Matrix products (native/addon/gemm.cpp): for tests and benchmarks.
+
+/** Instruction sets, fastest first; "avx512bf16" multiplies bfloat16. */
+export type GemmKernel = "avx512bf16" | "avx512" | "avx2" | "neon" | "generic";
+
+/** W is [rows, cols], x [tokens, cols]. */
+export interface GemmCase extends JobOptions<never> {
+  /** forward: x W^T; backward: dy W; multiply: two float32 matrices, laid out by the seed. */
+  direction?: "forward" | "backward" | "multiply";
+  /** ggml's name, "f32" when left out. */
+  type?: string;
+  rows: number;
+  /** A multiple of the type's block. */
+  cols: number;
+  tokens: number;
+  seed?: number;
+  threads?: number;
+  kernel?: GemmKernel;
+}
+
+export interface GemmCheckCase extends GemmCase {
+  /** Adds to random numbers instead of overwriting them. */
+  accumulate?: boolean;
+  /** As an operation of the ggml backend: MUL_MAT (of 32 tokens or more) or OUT_PROD. */
+  throughGgml?: boolean;
+}
+
+export interface GemmCheck {
+  /** Norm of the difference to the float64 product over its norm; Infinity when memory beside the result changed. */
+  error: number;
+  /** Whether one thread gives the very same bits. */
+  identical: boolean;
+  kernel: GemmKernel;
+  format: "bf16" | "f32";
+}
+
+export interface GemmBenchCase extends GemmCase {
+  /** Medians over this many, 5 when left out. */
+  repeats?: number;
+  /** Measures ggml's own operation too, with this many tokens. */
+  ggmlTokens?: number;
+}
+
+/** Rates in GFLOP/s; the two ratios are medians of ratios of neighbouring measurements. Zero: not measured. */
+export interface GemmBench {
+  gflops: number;
+  ggmlGflops: number;
+  /** Of the format in which the case multiplies, in registers. */
+  peakGflops: number;
+  shareOfPeak: number;
+  ratioToGgml: number;
+}
+
+export interface GemmInfo {
+  kernel: GemmKernel;
+  /** All that run here, fastest first. */
+  kernels: GemmKernel[];
+  /** Whether libllama can use the products: not with MEDILORA_GEMM=off. */
+  registered: boolean;
+  /** Weight types that a case can have. */
+  types: Array<{ name: string; block: number }>;
+}
+
+export interface GemmBinding {
+  gemmInfo(): GemmInfo;
+  gemmCheck(options: GemmCheckCase): Promise<GemmCheck>;
+  gemmBench(options: GemmBenchCase): Promise<GemmBench>;
+  /** In GFLOP/s; bf16 is 0 where the processor lacks it. */
+  gemmPeak(
+    options: JobOptions<never> & { threads?: number },
+  ): Promise<{ kernel: GemmKernel; f32: number; bf16: number }>;
+}
+
+// ----
+
 /** The whole addon. Every function throws, or rejects with, an Error that carries one of our codes as `code`. */
-export interface NativeBinding extends TrainingBinding {
+export interface NativeBinding extends TrainingBinding, GemmBinding {
   systemInfo(): SystemInfo;
 
   ggufRead(path: string): Promise<GgufDescription>;

@@ -7,6 +7,7 @@ import type {
   StepResult,
   TrainerHandle,
   TrainerInfo,
+  TrainerMemory,
   TrainerOpenOptions,
 } from "./trainingBinding.js";
 
@@ -79,6 +80,16 @@ export class NativeTrainer implements AsyncDisposable {
    */
   loadState(path: string): Promise<string> {
     return runJob(undefined, () => native().trainerLoadState(this.#handle, { path }));
+  }
+
+  /** Activation checkpointing from the next call on. */
+  setCheckpointing(on: boolean): void {
+    callNative(() => native().trainerSetCheckpointing(this.#handle, on));
+  }
+
+  /** Bytes that training takes with micro-batches of so many tokens and labels. */
+  memory(options: { tokens: number; labels: number; checkpointing: boolean }): TrainerMemory {
+    return callNative(() => native().trainerMemory(this.#handle, options));
   }
 
   /** Frees the model once the running call, if any, has ended. Later calls throw `DISPOSED`. */

@@ -29,7 +29,12 @@ export interface TrainerOpenOptions {
   tokenizer?: string;
   /** Share of a LoRA branch's inputs that is dropped, [0, 1). */
   dropout?: number;
+  /** Noise on the embeddings. */
+  neftuneAlpha?: number;
   seed?: number;
+  optimizer?: "adamw" | "adamw_8bit";
+  /** Only this many of the lowest blocks, for measuring. */
+  layers?: number;
   /** Compute activations again in the backward pass instead of keeping them. */
   checkpointing?: boolean;
   threads?: number;
@@ -72,6 +77,16 @@ export interface StepResult {
 
 /** `data` is row-major, [rows, columns]. */
 export type NamedTensors = Record<string, { shape: [number, number]; data: Float32Array }>;
+
+/** Bytes. */
+export interface TrainerMemory {
+  /** The mapped base. */
+  weights: number;
+  /** Trainable tensors, their gradients and the optimizer's state. */
+  parameters: number;
+  /** Activations and scratch of one micro-batch. */
+  buffers: number;
+}
 
 export interface CountProgress {
   done: number;
@@ -120,6 +135,11 @@ export interface TrainingBinding {
   ): Promise<number>;
   trainerSaveState(handle: TrainerHandle, options: { path: string; note: string }): Promise<number>;
   trainerLoadState(handle: TrainerHandle, options: { path: string }): Promise<string>;
+  trainerSetCheckpointing(handle: TrainerHandle, on: boolean): void;
+  trainerMemory(
+    handle: TrainerHandle,
+    options: { tokens: number; labels: number; checkpointing: boolean },
+  ): TrainerMemory;
   trainerDispose(handle: TrainerHandle): void;
 
   adapterMerge(call: MergeCall): Promise<MergeAnswer>;

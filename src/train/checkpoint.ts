@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
 import { fileError, MediloraError } from "../errors.js";
 import type { NativeTrainer } from "../native/trainer.js";
+import type { StoppingState } from "./earlyStopping.js";
 
 /** What a checkpoint says of the run beside the tensors. The position in the data follows from the step. */
 export interface CheckpointNote {
@@ -11,6 +12,10 @@ export interface CheckpointNote {
   step: number;
   configSha256: string;
   dataSha256: string;
+  /** Where validation stood. */
+  stopping: StoppingState;
+  /** The run was stopped before the validation that belongs to this step. */
+  validationDue: boolean;
 }
 
 /** Keys that change where or how fast a run goes, not what it computes. */
@@ -23,6 +28,7 @@ const NEUTRAL_KEYS = new Set<string>([
   "save_total_limit",
   "eval_steps",
   "gradient_checkpointing",
+  "memory_budget",
   "datasets", // their contents are hashed apart
   "base_model",
   "tokenizer_model",
@@ -49,19 +55,33 @@ export class Checkpoints {
 
   /** @returns the path of the written file */
   async save(trainer: NativeTrainer, note: CheckpointNote): Promise<string> {
-    await mkdir(this.#folder, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, this.#folder, "write");
-    });
+    await this.#makeFolder();
     const path = join(this.#folder, `step-${note.step}.gguf`);
     await trainer.saveState(path, JSON.stringify(note));
     for (const old of (await this.#steps()).slice(this.#keep)) await unlink(join(this.#folder, `step-${old}.gguf`));
     return path;
   }
 
+  /** Writes the weights with the lowest validation loss so far apart from the numbered checkpoints. */
+  async saveBest(trainer: NativeTrainer, note: CheckpointNote): Promise<void> {
+    await this.#makeFolder();
+    await trainer.saveState(this.bestPath, JSON.stringify(note));
+  }
+
+  get bestPath(): string {
+    return join(this.#folder, "best.gguf");
+  }
+
   /** Path of the newest one; undefined when there is none. */
   async newest(): Promise<string | undefined> {
     const [step] = await this.#steps();
     return step === undefined ? undefined : join(this.#folder, `step-${step}.gguf`);
+  }
+
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true }).catch((error: unknown) => {
+      throw fileError(error, this.#folder, "write");
+    });
   }
 
   /** Steps of all checkpoints, newest first. */
@@ -74,20 +94,20 @@ export class Checkpoints {
 
 /**
  * Restores a trainer from a checkpoint.
- * @returns the optimizer steps taken so far
+ * @returns the note that was saved with it
  * @throws MediloraError `CHECKPOINT_INVALID` when it is of another configuration or other data
  */
 export async function restore(
   trainer: NativeTrainer,
   path: string,
-  expected: Omit<CheckpointNote, "step">,
-): Promise<number> {
+  expected: Pick<CheckpointNote, "configSha256" | "dataSha256">,
+): Promise<CheckpointNote> {
   const note = JSON.parse(await trainer.loadState(path)) as CheckpointNote;
   const differs = [
     note.configSha256 !== expected.configSha256 && "the configuration",
     note.dataSha256 !== expected.dataSha256 && "the data",
   ].filter((what) => what !== false);
-  if (differs.length === 0) return note.step;
+  if (differs.length === 0) return note;
   throw new MediloraError(
     "CHECKPOINT_INVALID",
     `${path} cannot be resumed from: ${differs.join(" and ")} changed since. Resume with what wrote it, or start anew in another output_dir.`,

@@ -27,12 +27,7 @@ export function tokenizerPath(config: TrainConfig): string {
 
 /** Opens the trainer that a configuration describes: a LoRA on a frozen base, or all weights. */
 export async function openTrainer(config: TrainConfig, signal?: AbortSignal): Promise<NativeTrainer> {
-  const common = {
-    seed: config.seed,
-    checkpointing: config.gradient_checkpointing,
-    ...(config.threads !== undefined && { threads: config.threads }),
-  };
-  const trainer = await NativeTrainer.open({ ...common, ...modelOptions(config) }, signal);
+  const trainer = await NativeTrainer.open(trainerOptions(config), signal);
   if (config.sequence_len <= trainer.info.contextLength) return trainer;
   const { contextLength } = trainer.info;
   trainer.dispose();
@@ -40,6 +35,18 @@ export async function openTrainer(config: TrainConfig, signal?: AbortSignal): Pr
     "CONTEXT_EXCEEDED",
     `sequence_len ${config.sequence_len} is beyond the model's context of ${contextLength} tokens. Lower sequence_len.`,
   );
+}
+
+/** How the native trainer is opened for a configuration. */
+export function trainerOptions(config: TrainConfig): TrainerOpenOptions {
+  return {
+    seed: config.seed,
+    optimizer: config.optimizer === "adamw_8bit" ? "adamw_8bit" : "adamw",
+    checkpointing: config.gradient_checkpointing === true,
+    ...(config.neftune_noise_alpha !== undefined && { neftuneAlpha: config.neftune_noise_alpha }),
+    ...(config.threads !== undefined && { threads: config.threads }),
+    ...modelOptions(config),
+  };
 }
 
 function modelOptions(config: TrainConfig): TrainerOpenOptions {
@@ -67,5 +74,7 @@ function adapterOptions(config: TrainConfig): TrainerOpenOptions {
   const dropout = config.lora_dropout;
   if (config.lora_model_dir !== undefined) return { dropout, adapter: config.lora_model_dir };
   const modules = config.lora_target_modules.map((name) => MODULES[name]);
-  return { dropout, lora: { rank: config.lora_r, alpha: config.lora_alpha, modules, seed: config.seed } };
+  // The file holds alpha / r as llama.cpp reads it; alpha / sqrt(r) is written as such a quotient.
+  const alpha = config.lora_alpha * (config.peft_use_rslora ? Math.sqrt(config.lora_r) : 1);
+  return { dropout, lora: { rank: config.lora_r, alpha, modules, seed: config.seed } };
 }

@@ -8,16 +8,25 @@ export class TrainingPlan {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
   readonly #config: TrainConfig;
+  /** Tokens of each bin. */
+  readonly #lengths: number[];
   #order: { epoch: number; bins: Int32Array } | undefined;
 
   constructor(samples: readonly TokenizedSample[], config: TrainConfig) {
     this.#config = config;
     this.bins = packSamples(samples, { sequenceLen: config.sequence_len, samplePacking: config.sample_packing });
+    this.#lengths = this.bins.map((bin) => bin.reduce((sum, index) => sum + samples[index]!.tokens.length, 0));
     const microBatches = Math.ceil(this.bins.length / config.micro_batch_size);
     const accumulation = config.gradient_accumulation_steps;
     this.stepsPerEpoch = Math.ceil(microBatches / accumulation);
     const steps = totalSteps(config.num_epochs, microBatches, accumulation);
     this.totalSteps = Math.min(steps, config.max_steps ?? steps);
+  }
+
+  /** Tokens of the largest micro-batch that can occur, at most. */
+  get largestMicroBatch(): number {
+    const longest = this.#lengths.toSorted((a, b) => b - a).slice(0, this.#config.micro_batch_size);
+    return longest.reduce((sum, length) => sum + length, 0);
   }
 
   /** Position of a step, counted from 0, in epochs. */
@@ -43,8 +52,17 @@ export class TrainingPlan {
   }
 
   #epoch(epoch: number): Int32Array {
-    if (this.#order?.epoch !== epoch)
-      this.#order = { epoch, bins: epochOrder(this.bins.length, this.#config.seed, epoch) };
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, bins: this.#binOrder(epoch) };
     return this.#order.bins;
+  }
+
+  #binOrder(epoch: number): Int32Array {
+    const order = epochOrder(this.bins.length, this.#config.seed, epoch);
+    if (!this.#config.group_by_length) return order;
+    // As Hugging Face's trainer has it: sorted within runs of 50 batches, so that order stays random between them.
+    const run = 50 * this.#config.micro_batch_size * this.#config.gradient_accumulation_steps;
+    for (let start = 0; start < order.length; start += run)
+      order.subarray(start, start + run).sort((a, b) => this.#lengths[b]! - this.#lengths[a]! || a - b);
+    return order;
   }
 }

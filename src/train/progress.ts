@@ -9,6 +9,10 @@ export type TrainProgress =
       tokens: number;
       labelTokens: number;
       trainableParameters: number;
+      /** Whether activations are computed again in the backward pass. */
+      checkpointing: boolean;
+      /** Predicted, of the whole process, in bytes. */
+      peakMemory: number;
       /** Steps that a checkpoint had taken already. */
       resumedFrom?: number;
     }

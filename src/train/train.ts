@@ -1,51 +1,24 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { loadTrainConfig } from "../config/load.js";
 import type { TrainConfig } from "../config/schema.js";
-import { fileError, isMediloraError, MediloraError } from "../errors.js";
+import { fileError } from "../errors.js";
 import { openTokenizer } from "../native/tokenizer.js";
-import type { NativeTrainer } from "../native/trainer.js";
-import { lossCurveSvg } from "../report/lossCurve.js";
-import { writeFileAtomic } from "../util/atomicFile.js";
-import { packageVersion } from "../util/version.js";
-import { type CheckpointNote, Checkpoints, configHash, restore } from "./checkpoint.js";
 import { loadTrainingData, type TrainingData } from "./dataset.js";
-import { MetricsLog } from "./metrics.js";
 import { openTrainer, tokenizerPath } from "./openTrainer.js";
-import { assembleBatch, type Batch, labelCount, packSamples } from "./packing.js";
 import { TrainingPlan } from "./plan.js";
-import type { LossPoint, TrainProgress } from "./progress.js";
-import { learningRate } from "./schedule.js";
-
-export interface TrainOptions {
-  /** Stops within a micro-batch; a checkpoint of the last whole step is written first. */
-  signal?: AbortSignal;
-  onProgress?: (progress: TrainProgress) => void;
-}
-
-export interface TrainResult {
-  /** `adapter.gguf`, or `model.gguf` when all weights were trained; in output_dir. */
-  output: string;
-  bytes: number;
-  steps: number;
-  history: LossPoint[];
-  /** Path of the loss curve as SVG. */
-  lossCurve: string;
-  /** Path of the metrics, JSON lines. */
-  metrics: string;
-}
+import { Run, type TrainOptions, type TrainResult } from "./run.js";
 
 /**
  * Trains a LoRA adapter on a frozen, perhaps quantised base, or all weights of a model (`adapter: none`).
  * @param config a resolved configuration (see parseTrainConfig), or the path of a YAML file
  * @throws MediloraError `CONFIG_INVALID`, `DATA_EMPTY`, `DATA_INVALID`, `LABELS_EMPTY`, `CONTEXT_EXCEEDED`,
- *         `MODEL_INVALID`, `ARCHITECTURE_UNSUPPORTED`, `CHECKPOINT_INVALID`, `DISK_FULL`, `ABORTED` (resume with
- *         resume_from_checkpoint: true)
+ *         `MODEL_INVALID`, `ARCHITECTURE_UNSUPPORTED`, `CHECKPOINT_INVALID`, `OUT_OF_MEMORY` (memory_budget),
+ *         `DISK_FULL`, `ABORTED` (resume with resume_from_checkpoint: true)
  * @see Dettmers et al. 2023, QLoRA
  */
 export async function train(config: TrainConfig | string, options: TrainOptions = {}): Promise<TrainResult> {
   const resolved = typeof config === "string" ? await loadTrainConfig(config) : config;
-  const data = await loadData(resolved);
+  const data = await loadTokenizedData(resolved);
   const plan = new TrainingPlan(data.train, resolved);
   await mkdir(resolved.output_dir, { recursive: true }).catch((error: unknown) => {
     throw fileError(error, resolved.output_dir, "write");
@@ -54,180 +27,8 @@ export async function train(config: TrainConfig | string, options: TrainOptions 
   return await new Run(resolved, data, plan, trainer, options).finish();
 }
 
-async function loadData(config: TrainConfig): Promise<TrainingData> {
+/** The configuration's data sets in tokens of its model. */
+export async function loadTokenizedData(config: TrainConfig): Promise<TrainingData> {
   await using tokenizer = await openTokenizer(tokenizerPath(config));
   return await loadTrainingData(tokenizer, config);
-}
-
-/** One training run: from its first step, or a checkpoint's, to the written weights. */
-class Run {
-  readonly #metrics: MetricsLog;
-  readonly #checkpoints: Checkpoints;
-  readonly #hashes: Omit<CheckpointNote, "step">;
-  #step = 0;
-
-  constructor(
-    private readonly config: TrainConfig,
-    private readonly data: TrainingData,
-    private readonly plan: TrainingPlan,
-    private readonly trainer: NativeTrainer,
-    private readonly options: TrainOptions,
-  ) {
-    this.#metrics = new MetricsLog(config.output_dir);
-    this.#checkpoints = new Checkpoints(config.output_dir, config.save_total_limit);
-    this.#hashes = { configSha256: configHash(config), dataSha256: data.sha256 };
-  }
-
-  async finish(): Promise<TrainResult> {
-    const resumedFrom = await this.#resume();
-    await this.#metrics.restart(this.#step);
-    this.#reportStart(resumedFrom);
-    try {
-      while (this.#step < this.plan.totalSteps) await this.#oneStep();
-    } catch (error) {
-      throw isMediloraError(error) && error.code === "ABORTED" ? await this.#saveOnAbort(error) : error;
-    }
-    return this.#write();
-  }
-
-  async #resume(): Promise<number | undefined> {
-    const wanted = this.config.resume_from_checkpoint;
-    const path = wanted === true ? await this.#checkpoints.newest() : wanted;
-    if (path !== undefined) this.#step = await restore(this.trainer, path, this.#hashes);
-    return path === undefined ? undefined : this.#step;
-  }
-
-  #reportStart(resumedFrom: number | undefined): void {
-    const { train } = this.data;
-    const all = assembleBatch(train, [train.map((_, index) => index)]);
-    this.options.onProgress?.({
-      type: "start",
-      totalSteps: this.plan.totalSteps,
-      samples: train.length,
-      bins: this.plan.bins.length,
-      tokens: all.tokens.length,
-      labelTokens: labelCount(all),
-      trainableParameters: this.trainer.info.trainable,
-      ...(resumedFrom !== undefined && { resumedFrom }),
-    });
-  }
-
-  async #oneStep(): Promise<void> {
-    const step = this.#step;
-    const started = performance.now();
-    const batches = this.plan
-      .microBatches(step)
-      .map((bins) => assembleBatch(this.data.train, bins))
-      .filter((batch) => labelCount(batch) > 0);
-    const { loss, tokens, divisor } = await this.#accumulate(batches);
-    const rate = learningRate(step, {
-      schedule: this.config.lr_scheduler,
-      peak: this.config.learning_rate,
-      warmupSteps: this.config.warmup_steps,
-      totalSteps: this.plan.totalSteps,
-    });
-    const update = divisor > 0 ? await this.#update(rate, divisor) : { gradNorm: 0, skipped: true };
-    this.#step = step + 1;
-    const seconds = (performance.now() - started) / 1000;
-    await this.#report({ loss, learningRate: rate, ...update }, tokens / seconds, seconds);
-    if (this.#isDue(this.config.eval_steps, step)) await this.#validate();
-    if (this.#isDue(this.config.save_steps, step)) await this.#save();
-  }
-
-  /** Gradients of one step, summed. `divisor` turns them into the mean that loss_normalization asks for. */
-  async #accumulate(batches: readonly Batch[]): Promise<{ loss: number; tokens: number; divisor: number }> {
-    const legacy = this.config.loss_normalization === "legacy";
-    let loss = 0;
-    let labels = 0;
-    let tokens = 0;
-    for (const batch of batches) {
-      const count = labelCount(batch);
-      const { signal } = this.options;
-      const gradientScale = legacy ? 1 / count : 1;
-      const sum = await this.trainer.accumulate(batch, { gradientScale, ...(signal && { signal }) });
-      loss += legacy ? sum / count : sum;
-      labels += count;
-      tokens += batch.tokens.length;
-    }
-    const divisor = legacy ? batches.length : labels;
-    return { loss: loss / Math.max(1, divisor), tokens, divisor };
-  }
-
-  #update(rate: number, divisor: number): Promise<{ gradNorm: number; skipped: boolean }> {
-    return this.trainer.step({
-      learningRate: rate,
-      divisor,
-      maxGradNorm: this.config.max_grad_norm,
-      beta1: this.config.adam_beta1,
-      beta2: this.config.adam_beta2,
-      epsilon: this.config.adam_epsilon,
-      weightDecay: this.config.weight_decay,
-    });
-  }
-
-  async #report(
-    values: { loss: number; learningRate: number; gradNorm: number; skipped: boolean },
-    tokensPerSecond: number,
-    seconds: number,
-  ): Promise<void> {
-    const step = this.#step;
-    const { totalSteps } = this.plan;
-    const entry = { step, totalSteps, epoch: this.plan.epochAt(step), ...values, tokensPerSecond };
-    await this.#metrics.add(entry);
-    if (values.skipped)
-      this.options.onProgress?.({
-        type: "warning",
-        message: `Step ${step} was skipped: its gradients were not finite.`,
-      });
-    if (step % this.config.logging_steps === 0 || step === totalSteps)
-      this.options.onProgress?.({ type: "step", ...entry, etaSeconds: seconds * (totalSteps - step) });
-  }
-
-  /** Every `interval` steps, or without one at each epoch's end; `step` counts from 0. */
-  #isDue(interval: number | undefined, step: number): boolean {
-    return interval === undefined ? this.plan.endsEpoch(step) : (step + 1) % interval === 0;
-  }
-
-  async #validate(): Promise<void> {
-    const { validation } = this.data;
-    if (validation.length === 0) return;
-    const packing = { sequenceLen: this.config.sequence_len, samplePacking: this.config.sample_packing };
-    let sum = 0;
-    let labels = 0;
-    for (const bin of packSamples(validation, packing)) {
-      const batch = assembleBatch(validation, [bin]);
-      if (labelCount(batch) === 0) continue;
-      sum += await this.trainer.evaluate(batch, this.options.signal);
-      labels += labelCount(batch);
-    }
-    const loss = sum / labels;
-    await this.#metrics.add({ step: this.#step, evalLoss: loss });
-    this.options.onProgress?.({ type: "evaluation", step: this.#step, loss });
-  }
-
-  async #save(): Promise<string> {
-    const path = await this.#checkpoints.save(this.trainer, { step: this.#step, ...this.#hashes });
-    this.options.onProgress?.({ type: "checkpoint", step: this.#step, path });
-    return path;
-  }
-
-  async #saveOnAbort(error: MediloraError): Promise<MediloraError> {
-    const path = await this.#save();
-    const message = `Stopped on request after step ${this.#step} of ${this.plan.totalSteps}; saved ${path}. Go on with resume_from_checkpoint: true.`;
-    return new MediloraError("ABORTED", message, { cause: error.cause });
-  }
-
-  async #write(): Promise<TrainResult> {
-    const { output_dir: folder, adapter } = this.config;
-    const output = join(folder, adapter === "none" ? "model.gguf" : "adapter.gguf");
-    const bytes = await this.trainer.saveWeights(output, {
-      "medilora.version": packageVersion(),
-      "medilora.config_sha256": this.#hashes.configSha256,
-      "medilora.data_sha256": this.#hashes.dataSha256,
-    });
-    const lossCurve = join(folder, "loss.svg");
-    const { history, path: metrics } = this.#metrics;
-    await writeFileAtomic(lossCurve, lossCurveSvg(history, { title: "Training loss", width: 800, height: 450 }));
-    return { output, bytes, steps: this.plan.totalSteps, history, lossCurve, metrics };
-  }
 }

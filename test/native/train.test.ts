@@ -7,8 +7,10 @@ import { parseTrainConfig } from "../../dist/config/load.js";
 import type { TrainConfigInput } from "../../dist/config/schema.js";
 import { preparePubMedQA } from "../../dist/data/prepare.js";
 import { readGguf } from "../../dist/native/gguf.js";
+import { planTraining } from "../../dist/train/estimate.js";
 import type { TrainProgress } from "../../dist/train/progress.js";
-import { type TrainResult, train } from "../../dist/train/train.js";
+import type { TrainResult } from "../../dist/train/run.js";
+import { train } from "../../dist/train/train.js";
 import { sha256File } from "../../dist/util/hash.js";
 import { rejectsWith, repoFile, temporaryFolder } from "./helpers.js";
 
@@ -116,6 +118,62 @@ describe("train", () => {
       [2, 4],
     );
     assert.equal(result.history.filter(({ evalLoss }) => evalLoss !== undefined).length, 2);
+  });
+
+  it("stops early and writes the best weights, also when resumed in between", async () => {
+    const more: TrainConfigInput = {
+      val_set_size: 0.25,
+      eval_steps: 1,
+      save_steps: 1,
+      early_stopping_patience: 2,
+      load_best_model_at_end: true,
+      // A rate that overshoots: the validation loss soon rises.
+      learning_rate: 0.5,
+      max_grad_norm: 100,
+      num_epochs: 20,
+    };
+    const { result, events } = await run("early", more);
+    const losses = ofType(events, "evaluation").map(({ loss }) => loss);
+    const best = losses.indexOf(Math.min(...losses));
+    assert.equal(losses.length, best + 3, "two validations without a gain end it");
+    assert.match(ofType(events, "warning")[0]!.message, /early/);
+    assert.equal(result.steps, losses.length);
+    await stopAfter("early-resumed", best + 2, more);
+    const { result: resumed } = await run("early-resumed", { ...more, resume_from_checkpoint: true });
+    assert.equal(resumed.steps, result.steps);
+    assert.equal(await sha256File(resumed.output), await sha256File(result.output));
+  });
+
+  it("scales by alpha / sqrt(r) with rslora, and orders by length with group_by_length", async () => {
+    const more = { max_steps: 2, lora_alpha: 8, lora_r: 4 };
+    const { result } = await run("rslora", { ...more, peft_use_rslora: true });
+    const { metadata } = await readGguf(result.output);
+    assert.equal(metadata["adapter.lora.alpha"], 16, "alpha / r = 16 / 4 = 8 / sqrt(4)");
+    const { result: grouped } = await run("grouped", { ...more, group_by_length: true, sample_packing: false });
+    const { result: mixed } = await run("mixed", { ...more, sample_packing: false });
+    assert.notEqual(await sha256File(grouped.output), await sha256File(mixed.output));
+  });
+
+  it("recomputes activations when the memory budget asks for it, and refuses a budget that is too small", async () => {
+    const roomy = await run("roomy", { max_steps: 2, gradient_checkpointing: "auto", memory_budget: 8 });
+    const [start] = ofType(roomy.events, "start");
+    assert.equal(start?.checkpointing, false);
+    const budget = (start!.peakMemory - 5e6) / 1e9;
+    const tight = await run("tight", { max_steps: 2, gradient_checkpointing: "auto", memory_budget: budget });
+    assert.equal(ofType(tight.events, "start")[0]?.checkpointing, true);
+    assert.equal(await sha256File(tight.result.output), await sha256File(roomy.result.output));
+    await rejectsWith("OUT_OF_MEMORY", train(config("starved", { memory_budget: 0.01 })), /sequence_len/);
+  });
+
+  it("is planned before it runs", async () => {
+    const estimate = await planTraining(config("planned", { gradient_checkpointing: true }));
+    const { events } = await run("planned", { gradient_checkpointing: true, max_steps: 2 });
+    const [start] = ofType(events, "start");
+    assert.equal(estimate.tokens, start?.tokens);
+    assert.equal(estimate.trainableParameters, start?.trainableParameters);
+    assert.equal(estimate.memory.checkpointing, true);
+    assert.ok(estimate.secondsPerStep > 0 && estimate.totalSeconds > estimate.secondsPerStep);
+    assert.equal(existsSync(temporary("planned/adapter.gguf")), true);
   });
 
   it("goes on from an adapter", async () => {

@@ -20,21 +20,23 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-// Says on stderr which libraries and which of the package's heavy parts a process loads.
-const SPY = `data:text/javascript,${encodeURIComponent(
-  `
+/** For `--import`: says on stderr when the process loads an addon, or a module that only commands at work need. */
+const HOOKS = `export async function load(url, context, next) {
+  if (/native.load|node_modules.(zod|yaml|node-llama-cpp)/.test(url)) process._rawDebug("import " + url);
+  return next(url, context);
+}`;
+const SPY = dataUrl(`
+  import { register } from "node:module";
   const load = process.dlopen;
   process.dlopen = function (module, path, ...rest) {
     process.stderr.write("dlopen " + path + "\\n");
     return load.call(this, module, path, ...rest);
   };
-  import { registerHooks, register } from "node:module";
-  const hooks = "export async function load(url, context, next) {" +
-    "if (/native.load|node_modules.(zod|yaml|node-llama-cpp)/.test(url)) process._rawDebug('import ' + url);" +
-    "return next(url, context); }";
-  register("data:text/javascript," + encodeURIComponent(hooks));
-`.replace("registerHooks, ", ""),
-)}`;
+  register(${JSON.stringify(dataUrl(HOOKS))});`);
+
+function dataUrl(source: string): string {
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
 
 test("--help lists the commands, exits with 0 and loads no native code", async () => {
   const { code, stdout, stderr } = await runCli(["--help"], { nodeArgs: ["--import", SPY] });

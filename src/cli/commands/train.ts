@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { TrainConfig } from "../../config/schema.js";
 import type { TrainProgress } from "../../train/progress.js";
-import type { TrainResult } from "../../train/train.js";
+import type { TrainResult } from "../../train/run.js";
 import { gather } from "../options.js";
 import type { Output } from "../output.js";
 import type { CliContext } from "../run.js";
@@ -61,12 +61,12 @@ function reporter(out: Output, format: Format): (event: TrainProgress) => void {
 type Start = Extract<TrainProgress, { type: "start" }>;
 type Step = Extract<TrainProgress, { type: "step" }>;
 
-function startLine(start: Start, { formatCount }: Format): string {
+function startLine(start: Start, { formatBytes, formatCount }: Format): string {
   const resumed = start.resumedFrom === undefined ? "" : `, resumed after step ${start.resumedFrom}`;
   return (
     `${formatCount(start.samples)} samples in ${formatCount(start.bins)} sequences, ${formatCount(start.tokens)} tokens ` +
     `(${formatCount(start.labelTokens)} with loss), ${formatCount(start.trainableParameters)} trainable parameters, ` +
-    `${formatCount(start.totalSteps)} steps${resumed}`
+    `${formatCount(start.totalSteps)} steps, about ${formatBytes(start.peakMemory)} of memory${start.checkpointing ? " with activation checkpointing" : ""}${resumed}`
   );
 }
 

@@ -1,0 +1,127 @@
+import { MediloraError } from "../errors.js";
+import { readBenchmark } from "./benchmarkText.js";
+import { GRAM_WORDS, GramIndex } from "./gramIndex.js";
+import { type FileSource, fileSource } from "./manifest.js";
+import { type ProgressOptions, ProgressReport } from "./progress.js";
+import { readRows } from "./rows.js";
+import { rowTexts } from "./textRow.js";
+
+/** Changes with the length of the grams or with what a word is. */
+export const CONTAMINATION_RULE = `${GRAM_WORDS}-gram@1`;
+
+export interface ContaminationOptions extends ProgressOptions {
+  /** Files of training rows. */
+  training: readonly string[];
+  /** Benchmarks in their published files; see {@link readBenchmark}. */
+  benchmarks: readonly string[];
+  /** For benchmarks that are one JSON object: the field whose array holds the questions, as BioASQ's `questions`. */
+  at?: string;
+}
+
+/** A question that shares a run of 13 words with the training rows. */
+export interface Overlap {
+  id: string;
+  /** Distinct 13-grams of the question that occur in the training rows, and all it has. */
+  matched: number;
+  grams: number;
+  /** The first training row that holds one of them. */
+  row: { file: string; id: string };
+}
+
+export interface BenchmarkOverlap extends FileSource {
+  questions: number;
+  /** Questions without any text of 13 words: nothing can be said of them. */
+  tooShort: number;
+  /** Questions that overlap, in the file's order. */
+  overlaps: Overlap[];
+}
+
+export interface ContaminationReport {
+  rule: string;
+  training: FileSource[];
+  rows: number;
+  benchmarks: BenchmarkOverlap[];
+}
+
+interface Question {
+  benchmark: number;
+  id: string;
+  grams: ReadonlySet<number>;
+  row?: Overlap["row"];
+}
+
+/**
+ * Which questions of benchmarks share a run of 13 words with training rows, question by question. Words are compared in
+ * lower case, without punctuation. An overlap is a reason to look: stock phrases overlap too; the share of matched
+ * grams tells them from copies.
+ *
+ * The training rows are streamed; memory holds the benchmarks' grams (see {@link GramIndex}).
+ * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` for a benchmark without questions, and what
+ *   {@link readBenchmark} and {@link readRows} throw
+ * @see Brown et al. 2020, Language Models are Few-Shot Learners, appendix C
+ */
+export async function checkContamination(options: ContaminationOptions): Promise<ContaminationReport> {
+  const { training, benchmarks, at } = options;
+  if (training.length === 0 || benchmarks.length === 0)
+    throw new MediloraError("ARGUMENT_INVALID", "Name at least one file of training rows and one benchmark.");
+  const index = new GramIndex();
+  const questions: Question[] = [];
+  for (const [benchmark, path] of benchmarks.entries())
+    if ((await addBenchmark(index, questions, { benchmark, path, at })) === 0)
+      throw new MediloraError("DATA_EMPTY", `${path} holds no questions. Give another file.`);
+  const matched = new Uint8Array(index.size);
+  const rows = await matchTraining(index, questions, matched, options);
+  const report = await Promise.all(
+    benchmarks.map(async (path, benchmark) => {
+      const own = questions.filter((question) => question.benchmark === benchmark);
+      return { ...(await fileSource(path)), ...overlapOf(own, matched) };
+    }),
+  );
+  return { rule: CONTAMINATION_RULE, training: await Promise.all(training.map(fileSource)), rows, benchmarks: report };
+}
+
+async function addBenchmark(
+  index: GramIndex,
+  questions: Question[],
+  { benchmark, path, at }: { benchmark: number; path: string; at?: string },
+): Promise<number> {
+  const before = questions.length;
+  for await (const { id, texts } of readBenchmark(path, at)) {
+    const number = questions.length;
+    questions.push({ benchmark, id, grams: new Set(texts.flatMap((text) => index.add(number, text))) });
+  }
+  return questions.length - before;
+}
+
+async function matchTraining(
+  index: GramIndex,
+  questions: Question[],
+  matched: Uint8Array,
+  options: ContaminationOptions,
+): Promise<number> {
+  const progress = new ProgressReport("read", options);
+  for (const file of options.training)
+    for await (const row of readRows(file)) {
+      progress.add();
+      for (const text of rowTexts(row))
+        index.match(text, (gram, owners) => {
+          if (matched[gram] === 1) return;
+          matched[gram] = 1;
+          for (const owner of owners) (questions[owner] as Question).row ??= { file, id: row.id };
+        });
+    }
+  progress.end();
+  return progress.rows;
+}
+
+function overlapOf(
+  questions: readonly Question[],
+  matched: Uint8Array,
+): Pick<BenchmarkOverlap, "questions" | "tooShort" | "overlaps"> {
+  const overlaps = questions.flatMap(({ id, grams, row }): Overlap[] => {
+    const count = [...grams].filter((gram) => matched[gram] === 1).length;
+    return row === undefined ? [] : [{ id, matched: count, grams: grams.size, row }];
+  });
+  const tooShort = questions.filter(({ grams }) => grams.size === 0).length;
+  return { questions: questions.length, tooShort, overlaps };
+}

@@ -1,0 +1,92 @@
+import { fileError, MediloraError } from "../errors.js";
+import { sha256File } from "../util/hash.js";
+import { LineWriter } from "./lineWriter.js";
+import type { ManifestCounts, ManifestOutput } from "./manifest.js";
+
+/** What was done to one document; it holds no text of it. */
+export interface DocumentRecord {
+  id: string;
+  /** `used`, or the reason why it was left out. */
+  outcome: string;
+  /** UTF-16 units before the first and after the last rule. */
+  charactersIn: number;
+  charactersOut: number;
+  /** Names of the sections that were kept, in order. */
+  sections?: string[];
+  /** Characters taken out (or, if negative, put in) by rule; rules that changed nothing are left out. */
+  removed?: Record<string, number>;
+}
+
+/** Where the records of an output's documents stand. */
+export function documentsPath(output: string): string {
+  return `${output}.documents.jsonl`;
+}
+
+/**
+ * The two files that a preparation of documents writes beside its manifest: completion rows, and a record of each document
+ * in `<output>.documents.jsonl`. It counts what comes in and goes out.
+ */
+export class DocumentWriter implements AsyncDisposable {
+  readonly counts: ManifestCounts = { read: 0, used: 0, skipped: {} };
+  readonly #rows: LineWriter;
+  readonly #records: LineWriter;
+
+  private constructor(
+    readonly output: string,
+    rows: LineWriter,
+    records: LineWriter,
+  ) {
+    this.#rows = rows;
+    this.#records = records;
+  }
+
+  /** @throws MediloraError `FILE_WRITE` or `DISK_FULL`, here and in the methods that write */
+  static async open(output: string): Promise<DocumentWriter> {
+    const rows = await LineWriter.open(output);
+    try {
+      return new DocumentWriter(output, rows, await LineWriter.open(documentsPath(output)));
+    } catch (error) {
+      await rows[Symbol.asyncDispose]();
+      throw fileError(error, documentsPath(output), "write");
+    }
+  }
+
+  /** Counts a document that is left out before anything is done to it; only the count is kept. */
+  skip(reason: string): void {
+    this.counts.read += 1;
+    this.counts.skipped[reason] = (this.counts.skipped[reason] ?? 0) + 1;
+  }
+
+  /** Writes a row without a record: a document of several rows has one record, by {@link record}. */
+  row(id: string, text: string): Promise<void> | undefined {
+    return this.#rows.write({ id, text });
+  }
+
+  record(record: DocumentRecord): Promise<void> | undefined {
+    if (record.outcome === "used") {
+      this.counts.read += 1;
+      this.counts.used += 1;
+    } else this.skip(record.outcome);
+    return this.#records.write(record);
+  }
+
+  /**
+   * Gives both files their names; the rows come last, so that they never stand without their records.
+   * @throws MediloraError `DATA_EMPTY` when no document was used
+   */
+  async commit(empty: string): Promise<ManifestOutput[]> {
+    if (this.counts.used === 0) throw new MediloraError("DATA_EMPTY", empty);
+    const records = documentsPath(this.output);
+    await this.#records.commit();
+    await this.#rows.commit();
+    return [
+      { kind: "train", path: this.output, sha256: await sha256File(this.output), rows: this.#rows.lines },
+      { kind: "documents", path: records, sha256: await sha256File(records), rows: this.#records.lines },
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#rows[Symbol.asyncDispose]();
+    await this.#records[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,81 @@
+import { open } from "node:fs/promises";
+import { extname } from "node:path";
+import { fileError, MediloraError } from "../../errors.js";
+import { readCsvRecords } from "./csv.js";
+import { readJsonArray } from "./json.js";
+import { readJsonLines } from "./jsonl.js";
+import { readParquetRecords } from "./parquet.js";
+import type { SourceRecord } from "./record.js";
+
+export const RECORD_FORMATS = ["json", "jsonl", "csv", "parquet"] as const;
+export type RecordFormat = (typeof RECORD_FORMATS)[number];
+
+export interface ReadRecordsOptions {
+  /** Of a JSON file that is one object: the field whose array holds the records. */
+  at?: string;
+}
+
+/** Enough for the first line of any JSON lines file that matters; a longer one is decided by the name. */
+const HEAD_BYTES = 1 << 20;
+
+/**
+ * Reads the records of a JSON, JSON lines, CSV or Parquet file, whichever it is ({@link detectFormat}).
+ * @throws MediloraError `DATA_INVALID` with file and row or line; `FILE_NOT_FOUND`, `FILE_READ`
+ */
+export async function* readRecords(path: string, options: ReadRecordsOptions = {}): AsyncGenerator<SourceRecord> {
+  switch (options.at === undefined ? await detectFormat(path) : "json") {
+    case "json":
+      return yield* readJsonArray(path, options);
+    case "jsonl":
+      return yield* readJsonLines(path);
+    case "csv":
+      return yield* readCsvRecords(path);
+    case "parquet":
+      return yield* readParquetRecords(path);
+  }
+}
+
+/**
+ * The format of a data file: Parquet and JSON by their first bytes, CSV by its name. What begins with `{` is JSON lines
+ * when its first line is a whole object: published sets have such files under the name .json.
+ * @throws MediloraError `DATA_INVALID` for anything else; `FILE_NOT_FOUND`, `FILE_READ`
+ */
+export async function detectFormat(path: string): Promise<RecordFormat> {
+  const bytes = await head(path);
+  if (bytes.subarray(0, 4).toString("latin1") === "PAR1") return "parquet";
+  const extension = extname(path).toLowerCase();
+  if (extension === ".csv") return "csv";
+  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
+  const first = text.trimStart()[0];
+  if (first === "[") return "json";
+  if (first === "{") return isJsonLines(text, extension) ? "jsonl" : "json";
+  throw new MediloraError(
+    "DATA_INVALID",
+    `${path}: is none of .jsonl, .json, .csv and .parquet by its name and first bytes. Convert it to one of these.`,
+  );
+}
+
+function isJsonLines(text: string, extension: string): boolean {
+  const line = text.trimStart().split("\n", 1)[0] as string;
+  if (line.length === text.trimStart().length && text.length >= HEAD_BYTES) return extension !== ".json";
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return extension === ".jsonl" || extension === ".ndjson";
+  }
+}
+
+async function head(path: string): Promise<Buffer> {
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileError(error, path, "read");
+  }
+}

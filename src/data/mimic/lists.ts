@@ -1,0 +1,42 @@
+import type { TextRule } from "../text/rule.js";
+
+/** A bullet or number at the start of a line, and the blank behind it. */
+const BULLET = /^ *(?:[*•·▪◦‣]|->|--|#(?!\d)) */;
+const NUMBER = /^ *(?:\((\d{1,2})\)|(\d{1,2})[.)])(?= *[A-Za-z]| *$) */;
+const MARKER_ONLY = /^(?:-|\d{1,2}\.) *$/;
+const FIRST_OF_MARKER = /^ *[*•·▪◦‣#\-(0-9]/;
+
+/**
+ * List items start alike: `* x`, `• x`, `# x`, `-- x` as `- x`, and `1) x`, `(1) x`, `1.x` as `1. x`. A marker alone on
+ * its line takes the next line that is not empty. `+`, and `-` with a blank, mean findings as often as items and stay;
+ * numbers with decimals and `#30` are no markers.
+ */
+export const lists: TextRule = { name: "mimic/lists@1", apply: repairLists };
+
+/** True for a line that {@link lists} has left as the start of an item. */
+export function isListItem(line: string): boolean {
+  return /^ *(?:[-+] |\d{1,2}\. )/.test(line);
+}
+
+function repairLists(text: string): string {
+  const result: string[] = [];
+  let marker: string | undefined;
+  for (const line of text.split("\n")) {
+    const item = FIRST_OF_MARKER.test(line) ? normalised(line) : line;
+    if (marker !== undefined && item.trim() === "") continue;
+    const isNew = isListItem(item);
+    if (marker !== undefined && isNew) result.push(marker);
+    const whole = marker === undefined || isNew ? item : `${marker} ${item.trimStart()}`;
+    marker = MARKER_ONLY.test(whole) ? whole.trimEnd() : undefined;
+    if (marker === undefined) result.push(whole);
+  }
+  if (marker !== undefined) result.push(marker);
+  return result.join("\n");
+}
+
+function normalised(line: string): string {
+  const bullet = BULLET.exec(line);
+  if (bullet) return `- ${line.slice(bullet[0].length)}`;
+  const number = NUMBER.exec(line);
+  return number ? `${number[1] ?? number[2]}. ${line.slice(number[0].length)}` : line;
+}

@@ -1,0 +1,30 @@
+import type { ManifestSource } from "../manifest.js";
+
+/** Which notes to read. */
+export interface NoteFilter {
+  /** Categories in lower case and without blanks around them; `all` takes every one. */
+  categories: ReadonlySet<string> | "all";
+}
+
+/** One row of NOTEEVENTS. */
+export interface Note {
+  rowId: string;
+  /** Why it is left out: marked as an error, or of another category. Its text is then empty. */
+  skip?: "iserror" | "category";
+  text: string;
+}
+
+/** NOTEEVENTS from somewhere, one note at a time, in an order that is the same each time. */
+export interface NoteSource {
+  /** To call once. @throws MediloraError `DATA_INVALID`, `FILE_READ`, `FILE_NOT_FOUND` */
+  notes(): AsyncGenerator<Note>;
+  /** What was read, for the manifest; to call after {@link notes}, also when that was left early. */
+  describe(): Promise<ManifestSource>;
+}
+
+/** MIMIC-III pads some of its categories with blanks ("Physician "). */
+export function skipReason(category: string, isError: string, { categories }: NoteFilter): Note["skip"] {
+  if (isError.trim() === "1") return "iserror";
+  if (categories === "all" || categories.has(category.trim().toLowerCase())) return undefined;
+  return "category";
+}

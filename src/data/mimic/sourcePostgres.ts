@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type pg from "pg";
+import type Cursor from "pg-cursor";
+import { isMediloraError, MediloraError } from "../../errors.js";
+import type { TableSource } from "../manifest.js";
+import { type Note, type NoteFilter, type NoteSource, skipReason } from "./notes.js";
+
+export interface PostgresOptions {
+  /** `postgres://user@host/database`; a password is better left to PGPASSWORD or ~/.pgpass. */
+  url: string;
+  /** Default `noteevents`; may name a schema: `mimiciii.noteevents`. */
+  table?: string;
+  /** Milliseconds before the first new attempt after the connection is lost; doubled each time. Default 1000. */
+  retryDelay?: number;
+  signal?: AbortSignal;
+  /** Called when the connection is lost and will be tried again. */
+  onRetry?: (lastRowId: string | null) => void;
+}
+
+interface NoteRow {
+  row_id: string;
+  category: string;
+  iserror: string;
+  text: string;
+}
+
+/** Rows a round trip: some megabytes of discharge summaries. */
+const BATCH = 500;
+const ATTEMPTS = 6;
+/** Connection exceptions, shutdown of the server, and its start. */
+const LOST = /^(?:08|57P0)|^E(?:CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN)/;
+const TABLE = /^[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?$/;
+
+/**
+ * The table NOTEEVENTS of a PostgreSQL database, in the order of row_id, by a server-side cursor in a read-only
+ * transaction. When the connection is lost, it is opened again and reading goes on behind the last row; the new
+ * transaction sees what others have changed since.
+ */
+export class PostgresNoteSource implements NoteSource {
+  readonly #options: Required<Pick<PostgresOptions, "url" | "table" | "retryDelay">> & PostgresOptions;
+  readonly #filter: NoteFilter;
+  readonly #hash = createHash("sha256");
+  #lastRowId: string | null = null;
+  #connected = false;
+
+  /** @throws MediloraError `ARGUMENT_INVALID` */
+  constructor(options: PostgresOptions, filter: NoteFilter) {
+    this.#options = { ...options, table: options.table ?? "noteevents", retryDelay: options.retryDelay ?? 1000 };
+    this.#filter = filter;
+    if (!/^postgres(?:ql)?:\/\//.test(options.url) || !URL.canParse(options.url))
+      throw new MediloraError("ARGUMENT_INVALID", "The database must be a URL such as postgres://user@host/mimic.");
+    if (!TABLE.test(this.#options.table))
+      throw new MediloraError("ARGUMENT_INVALID", "table must be a plain name, with or without a schema in front.");
+  }
+
+  async *notes(): AsyncGenerator<Note> {
+    let failures = 0;
+    for (;;) {
+      try {
+        for await (const note of this.#read()) {
+          failures = 0;
+          yield note;
+        }
+        return;
+      } catch (error) {
+        failures += 1;
+        // What fails at the very start is a wrong address or password: no use to try that again.
+        if (!this.#connected || !isLost(error) || failures === ATTEMPTS) throw this.#failure(error);
+        this.#options.onRetry?.(this.#lastRowId);
+        await this.#pause(this.#options.retryDelay * 2 ** (failures - 1));
+      }
+    }
+  }
+
+  async describe(): Promise<TableSource> {
+    const { hostname, port, pathname } = new URL(this.#options.url);
+    const database = `${hostname}${port === "" ? "" : `:${port}`}${pathname}`;
+    return { database, table: this.#options.table, sha256: this.#hash.copy().digest("hex") };
+  }
+
+  async *#read(): AsyncGenerator<Note> {
+    const { default: pgModule } = await import("pg");
+    const { default: CursorClass } = await import("pg-cursor");
+    const client = new pgModule.Client({
+      connectionString: this.#options.url,
+      application_name: "medilora",
+      keepAlive: true,
+    });
+    const lost = connectionLoss(client);
+    try {
+      await client.connect();
+      this.#connected = true;
+      await client.query("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      const cursor = client.query(new CursorClass<NoteRow>(this.#query(), this.#parameters()));
+      yield* this.#notesOf(cursor, lost);
+      await client.query("COMMIT");
+    } finally {
+      // Ends the transaction too; on a connection that is gone there is nothing left to end.
+      await client.end().catch(() => {});
+    }
+  }
+
+  async *#notesOf(cursor: Cursor<NoteRow>, lost: Promise<never>): AsyncGenerator<Note> {
+    for (;;) {
+      const rows = await Promise.race([cursor.read(BATCH), lost]);
+      if (rows.length === 0) return;
+      for (const row of rows) {
+        this.#lastRowId = row.row_id;
+        this.#hash.update(`${row.row_id}\t${row.text}\n`);
+        const skip = skipReason(row.category, row.iserror, this.#filter);
+        yield skip === undefined ? { rowId: row.row_id, text: row.text } : { rowId: row.row_id, skip, text: "" };
+      }
+    }
+  }
+
+  /** The text of a note that will be skipped stays in the database. */
+  #query(): string {
+    const table = this.#options.table
+      .split(".")
+      .map((part) => `"${part.toLowerCase()}"`)
+      .join(".");
+    return `SELECT row_id::text AS row_id, coalesce(category, '') AS category, coalesce(iserror::text, '') AS iserror,
+      CASE WHEN coalesce(btrim(iserror::text), '') <> '1'
+            AND ($2::text[] IS NULL OR lower(btrim(category)) = ANY ($2::text[])) THEN coalesce(text, '') ELSE '' END AS text
+      FROM ${table} WHERE $1::bigint IS NULL OR row_id > $1::bigint ORDER BY ${table}.row_id`;
+  }
+
+  #parameters(): unknown[] {
+    const { categories } = this.#filter;
+    return [this.#lastRowId, categories === "all" ? null : [...categories]];
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    try {
+      await sleep(milliseconds, undefined, { signal: this.#options.signal });
+    } catch {
+      throw new MediloraError("ABORTED", "Preparing the data was aborted; nothing was written.");
+    }
+  }
+
+  #failure(error: unknown): MediloraError {
+    if (isMediloraError(error)) return error;
+    const code = String((error as { code?: unknown } | null)?.code ?? "no code");
+    const { table } = this.#options;
+    const cause = { cause: error };
+    if (code === "42P01" || code === "42703" || code === "42501")
+      return new MediloraError(
+        "DATA_INVALID",
+        `Table ${table} cannot be read as NOTEEVENTS (${code}). Name it with its schema, and check its columns and rights.`,
+        cause,
+      );
+    const after = this.#lastRowId === null ? "" : ` after row ${this.#lastRowId}`;
+    return new MediloraError(
+      "FILE_READ",
+      `Reading table ${table} failed${after} (${code}). Check the server, the URL and the password.`,
+      cause,
+    );
+  }
+}
+
+/** Rejects when the connection is lost, also while nothing is asked of it. */
+function connectionLoss(client: pg.Client): Promise<never> {
+  const lost = new Promise<never>((_resolve, reject) => client.on("error", reject));
+  lost.catch(() => {});
+  return lost;
+}
+
+function isLost(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return LOST.test(String(code)) || (code === undefined && /^(?:Connection|Client)/.test(String(message)));
+}

@@ -1,0 +1,67 @@
+import { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "../chat/tokenizeRow.js";
+import { isChatRow, type TrainingRow } from "./rows.js";
+import { rowTexts } from "./textRow.js";
+
+/** Size of a set of rows. */
+export interface RowSizes {
+  rows: number;
+  /** Unicode code points of the texts, without ChatML's markers. */
+  characters: number;
+  /** As training reads them: ChatML's markers, BOS and EOS counted in. Left out without a tokenizer. */
+  tokens?: number;
+  /** Rows by label; empty where no row has one. */
+  labels: Record<string, number>;
+}
+
+/** Adds up the sizes of rows. */
+export class RowMeter {
+  #rows = 0;
+  #characters = 0;
+  #tokens = 0;
+  readonly #labels = new Map<string, number>();
+
+  /** @param tokenizer of the model that is to be trained; without it no tokens are counted */
+  constructor(private readonly tokenizer: Tokenizer | undefined) {}
+
+  /** @throws MediloraError `DATA_INVALID` with the row's id for a conversation that cannot be rendered */
+  add(row: TrainingRow): void {
+    this.#rows += 1;
+    for (const text of rowTexts(row)) this.#characters += codePoints(text);
+    if (isChatRow(row) && row.label !== undefined) this.#labels.set(row.label, (this.#labels.get(row.label) ?? 0) + 1);
+    if (this.tokenizer !== undefined) this.#tokens += countTokens(this.tokenizer, row);
+  }
+
+  /** Adds what another meter of the same tokenizer has counted. */
+  merge(other: RowMeter): void {
+    this.#rows += other.#rows;
+    this.#characters += other.#characters;
+    this.#tokens += other.#tokens;
+    for (const [label, count] of other.#labels) this.#labels.set(label, (this.#labels.get(label) ?? 0) + count);
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get sizes(): RowSizes {
+    const labels = Object.fromEntries([...this.#labels].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const sizes: RowSizes = { rows: this.#rows, characters: this.#characters, labels };
+    if (this.tokenizer !== undefined) sizes.tokens = this.#tokens;
+    return sizes;
+  }
+}
+
+/** Tokens of a row as training reads it. */
+function countTokens(tokenizer: Tokenizer, row: TrainingRow): number {
+  if (isChatRow(row)) return tokenizeChatRow(tokenizer, row, { labelSpan: "turn" }).tokens.length;
+  const whole = { sequenceLen: Number.MAX_SAFE_INTEGER };
+  return tokenizeCompletionRow(tokenizer, row, whole).reduce((sum, { tokens }) => sum + tokens.length, 0);
+}
+
+function codePoints(text: string): number {
+  let count = text.length;
+  // Each surrogate pair is two units of one code point.
+  for (let i = 0; i + 1 < text.length; i++)
+    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) count -= 1;
+  return count;
+}

@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { MediloraError } from "../../errors.js";
+import type { ChatMessage } from "../rows.js";
+import type { Completion, CompletionRequest, SynthesisBackend } from "./backend.js";
+
+export interface EndpointOptions {
+  /** Base of an OpenAI-compatible interface, such as https://host/v1; `/chat/completions` is added. */
+  url: string;
+  /** Name of the model there. */
+  model: string;
+  apiKey?: string;
+  /** Milliseconds before the first repeat; each later one waits twice as long. Default 1000. */
+  retryDelay?: number;
+}
+
+const ATTEMPTS = 4;
+const REQUEST_TIMEOUT = 300_000;
+const LONGEST_WAIT = 60_000;
+const TEMPERATURE = 0.2;
+/** Clinical text has over 3 bytes a token with current vocabularies, so this counts too many rather than too few. */
+const BYTES_A_TOKEN = 3;
+const TOKENS_A_MESSAGE = 8;
+
+const answerSchema = z.object({
+  choices: z
+    .array(z.object({ message: z.object({ content: z.string() }), finish_reason: z.string().nullish() }))
+    .min(1),
+  usage: z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() }).nullish(),
+});
+
+/** A model behind an OpenAI-compatible interface. It sends the prompts there: use it with the owner's permission only. */
+export class EndpointBackend implements SynthesisBackend {
+  readonly id: Readonly<Record<string, string>>;
+  readonly model: string;
+  readonly #url: URL;
+  readonly #apiKey: string | undefined;
+  readonly #retryDelay: number;
+
+  /** @throws MediloraError `ARGUMENT_INVALID` for a URL that is neither https nor on this computer, or holds a password */
+  constructor({ url, model, apiKey, retryDelay = 1000 }: EndpointOptions) {
+    this.#url = checkUrl(url);
+    this.id = { kind: "endpoint", url: this.#url.origin + this.#url.pathname, model };
+    this.model = model;
+    this.#apiKey = apiKey;
+    this.#retryDelay = retryDelay;
+  }
+
+  countTokens(messages: readonly ChatMessage[]): number {
+    return messages.reduce(
+      (sum, { content }) => sum + TOKENS_A_MESSAGE + Math.ceil(Buffer.byteLength(content) / BYTES_A_TOKEN),
+      0,
+    );
+  }
+
+  async start(): Promise<void> {}
+
+  /**
+   * Asks once, and again up to three times when the endpoint is busy or cannot be reached.
+   * @throws MediloraError `ARGUMENT_INVALID` when it refuses, `FILE_READ` when it cannot be reached, `DATA_INVALID` when
+   *   its answer cannot be read, `ABORTED`; none holds text of the prompt or of the answer
+   */
+  async complete(request: CompletionRequest): Promise<Completion> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#post(request);
+      if (response?.ok) return this.#read(response, request);
+      await response?.body?.cancel();
+      const canRepeat = response === undefined || response.status === 429 || response.status >= 500;
+      if (!canRepeat || attempt === ATTEMPTS) throw this.#refused(response?.status);
+      const wait = Math.max(this.#retryDelay * 2 ** (attempt - 1), retryAfter(response));
+      await sleep(Math.min(wait, LONGEST_WAIT), undefined, { signal: request.signal }).catch(() => {
+        throw aborted();
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Undefined when there was no answer. */
+  async #post({ messages, maxTokens, seed, signal }: CompletionRequest): Promise<Response | undefined> {
+    const headers: Record<string, string> = { "content-type": "application/json" };
+    if (this.#apiKey !== undefined) headers.authorization = `Bearer ${this.#apiKey}`;
+    const body = { model: this.model, messages, max_tokens: maxTokens, temperature: TEMPERATURE, seed };
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT);
+    try {
+      return await fetch(this.#url, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(body),
+        // Permission was given for this address, not for one that it points to.
+        redirect: "error",
+        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      });
+    } catch {
+      if (signal?.aborted) throw aborted();
+      return undefined;
+    }
+  }
+
+  async #read(response: Response, request: CompletionRequest): Promise<Completion> {
+    const answer = answerSchema.safeParse(await response.json().catch(() => undefined));
+    if (request.signal?.aborted) throw aborted();
+    if (!answer.success)
+      throw new MediloraError(
+        "DATA_INVALID",
+        `The answer of ${this.id.url} is not that of an OpenAI-compatible interface. Check the URL.`,
+      );
+    const { choices, usage } = answer.data;
+    const [choice] = choices;
+    const text = choice?.message.content ?? "";
+    return {
+      text,
+      promptTokens: usage?.prompt_tokens ?? this.countTokens(request.messages),
+      completionTokens: usage?.completion_tokens ?? this.countTokens([{ role: "assistant", content: text }]),
+      complete: choice?.finish_reason !== "length",
+    };
+  }
+
+  #refused(status: number | undefined): MediloraError {
+    const url = this.id.url;
+    if (status === undefined)
+      return new MediloraError("FILE_READ", `${url} cannot be reached. Check the address; what is done is kept.`);
+    if (status === 429 || status >= 500)
+      return new MediloraError("FILE_READ", `${url} answers with status ${status}. Try later; what is done is kept.`);
+    return new MediloraError(
+      "ARGUMENT_INVALID",
+      `${url} refuses with status ${status}. Check the URL, the model's name and the API key.`,
+    );
+  }
+}
+
+function checkUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined)
+    throw new MediloraError("ARGUMENT_INVALID", "endpoint is not a URL. Give one like https://host/v1.");
+  if (url.username !== "" || url.password !== "" || url.search !== "")
+    throw new MediloraError("ARGUMENT_INVALID", "endpoint must hold no password and no query. Give the key apart.");
+  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback))
+    throw new MediloraError("ARGUMENT_INVALID", "endpoint must be https: medical text must not travel in the clear.");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
+  return url;
+}
+
+/** Milliseconds that the endpoint asks to wait; 0 where it does not say. */
+function retryAfter(response: Response | undefined): number {
+  const seconds = Number(response?.headers.get("retry-after"));
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+}
+
+function aborted(): MediloraError {
+  return new MediloraError("ABORTED", "Writing questions was aborted; what is done is kept.");
+}

@@ -1,0 +1,194 @@
+import { MediloraError } from "../../errors.js";
+import { questionSeed } from "../../eval/samplers.js";
+import { checkDistinctFiles, type FileSource, fileSource } from "../manifest.js";
+import type { SynthesisBackend } from "./backend.js";
+import { costOf, type ModelPrice } from "./cost.js";
+import { Journal } from "./journal.js";
+import { readPassages } from "./passages.js";
+import { parsePairs, SYNTHESIS_PROMPT, synthesisMessages } from "./prompt.js";
+import { type SynthesisManifest, writeSyntheticRows } from "./writeRows.js";
+
+export interface SynthesizeOptions {
+  /** Documents: completion rows, JSON lines. */
+  from: string;
+  /** Training rows; beside it `<output>.journal.jsonl`, `<output>.dropped.jsonl` and the manifest. */
+  output: string;
+  /** Most tokens of prompts and answers of all runs on this output together. */
+  tokenBudget: number;
+  /** Pairs to ask for a passage, 1 to 20; default 3. */
+  pairs?: number;
+  /** Most tokens of an answer; default 200 a pair. */
+  maxTokens?: number;
+  /** Most UTF-16 units of a passage, 200 or more; default 3000. */
+  passageCharacters?: number;
+  /** Default 0. */
+  seed?: number;
+  /** For a model that is paid by the token. */
+  price?: ModelPrice;
+  /** Stops after the plan. */
+  dryRun?: boolean;
+  signal?: AbortSignal;
+  /** Called before anything is generated or sent. What it throws stops the run. */
+  onPlan?: (plan: SynthesisPlan) => void;
+  onProgress?: (progress: { done: number; total: number; tokens: number }) => void;
+}
+
+/** What a run will need at most. */
+export interface SynthesisPlan {
+  documents: number;
+  passages: number;
+  /** Passages that earlier runs have done. */
+  passagesDone: number;
+  /** Of the open passages. */
+  promptTokens: number;
+  /** Answers of the greatest length for all open passages. */
+  completionTokens: number;
+  /** Tokens that earlier runs have used. */
+  tokensUsed: number;
+  tokenBudget: number;
+  /** Whether the budget covers all open passages at their greatest length. */
+  budgetSuffices: boolean;
+  /** At most, in the price's currency, for what the budget allows; 0 on one's own computer. */
+  cost: number;
+  currency?: string;
+}
+
+type Settings = Required<Pick<SynthesizeOptions, "pairs" | "maxTokens" | "passageCharacters" | "seed">>;
+
+/** Where the answers of a synthesis are kept as they come. */
+export function journalPath(output: string): string {
+  return `${output}.journal.jsonl`;
+}
+
+/**
+ * Has a model write question-answer pairs about documents, and makes chat rows of them, each marked
+ * `synthetic: true` with the id of its document.
+ *
+ * A run states its plan, stops before the token budget could be exceeded, and goes on where an earlier one with the same
+ * settings stopped. Duplicates, exact and near, are removed. Synthetic text may be wrong: it is training material for
+ * study, not medical knowledge.
+ * @param backend used and not disposed of; only {@link EndpointBackend} sends anything anywhere
+ * @returns undefined after a dry run
+ * @throws MediloraError `ARGUMENT_INVALID`, `DATA_INVALID`, `DATA_EMPTY` when no pair can be read or the budget covers
+ *   none, `CONTEXT_EXCEEDED`, `ABORTED`, `DISK_FULL`, `FILE_WRITE`, and what the backend throws
+ */
+export async function synthesizeRows(
+  backend: SynthesisBackend,
+  options: SynthesizeOptions,
+): Promise<SynthesisManifest | undefined> {
+  const settings = checkOptions(options);
+  const source = await fileSource(options.from);
+  if (options.dryRun) {
+    options.onPlan?.((await makePlan(backend, options, settings, undefined)).plan);
+    return undefined;
+  }
+  const journal = await Journal.open(journalPath(options.output), journalKey(backend, source, settings));
+  try {
+    const { plan, longest } = await makePlan(backend, options, settings, journal);
+    options.onPlan?.(plan);
+    if (plan.passages > plan.passagesDone) await generate(backend, options, settings, { journal, plan, longest });
+    const { promptTokens, completionTokens, done } = journal;
+    const cost = costOf(options.price, promptTokens, completionTokens);
+    const usage = { passages: plan.passages, passagesDone: done.size, promptTokens, completionTokens, cost };
+    return await writeSyntheticRows(options.output, journal.path, {
+      source,
+      backend,
+      rules: { prompt: SYNTHESIS_PROMPT, passages: `${settings.passageCharacters} characters@1` },
+      seed: settings.seed,
+      usage: options.price === undefined ? usage : { ...usage, currency: options.price.currency },
+    });
+  } finally {
+    journal.close();
+  }
+}
+
+function checkOptions(options: SynthesizeOptions): Settings {
+  const { pairs = 3, passageCharacters = 3000, seed = 0, tokenBudget } = options;
+  const { maxTokens = 200 * pairs } = options;
+  checkWhole("tokenBudget", tokenBudget, 1, Number.MAX_SAFE_INTEGER);
+  checkWhole("pairs", pairs, 1, 20);
+  checkWhole("maxTokens", maxTokens, 1, 2 ** 20);
+  checkWhole("passageCharacters", passageCharacters, 200, 2 ** 20);
+  checkWhole("seed", seed, 0, 2 ** 32 - 1);
+  checkDistinctFiles([options.from], [options.output, journalPath(options.output)]);
+  return { pairs, maxTokens, passageCharacters, seed };
+}
+
+function checkWhole(name: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    throw new MediloraError("ARGUMENT_INVALID", `${name} must be a whole number from ${min} to ${max}.`);
+}
+
+function journalKey(backend: SynthesisBackend, source: FileSource, settings: Settings): Record<string, unknown> {
+  return { documents: source.sha256, backend: backend.id, prompt: SYNTHESIS_PROMPT, ...settings };
+}
+
+async function makePlan(
+  backend: SynthesisBackend,
+  options: SynthesizeOptions,
+  settings: Settings,
+  journal: Journal | undefined,
+): Promise<{ plan: SynthesisPlan; longest: number }> {
+  const { tokenBudget, price } = options;
+  const documents = new Set<string>();
+  const tokensUsed = (journal?.promptTokens ?? 0) + (journal?.completionTokens ?? 0);
+  const plan = {
+    documents: 0,
+    passages: 0,
+    passagesDone: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    tokensUsed,
+    tokenBudget,
+  };
+  let longest = 0;
+  for await (const { key, document, text } of readPassages(options.from, settings.passageCharacters)) {
+    documents.add(document);
+    plan.passages += 1;
+    if (journal?.done.has(key)) {
+      plan.passagesDone += 1;
+      continue;
+    }
+    const tokens = backend.countTokens(synthesisMessages(text, settings.pairs));
+    plan.promptTokens += tokens;
+    plan.completionTokens += settings.maxTokens;
+    longest = Math.max(longest, tokens + settings.maxTokens);
+  }
+  if (plan.passages === 0)
+    throw new MediloraError("DATA_EMPTY", `${options.from} holds no documents. Give rows with text.`);
+  plan.documents = documents.size;
+  const need = plan.promptTokens + plan.completionTokens;
+  // Prompts and answers share what is left of the budget as they would share the whole.
+  const share = need === 0 ? 0 : Math.min(1, Math.max(0, tokenBudget - tokensUsed) / need);
+  const cost = costOf(price, plan.promptTokens * share, plan.completionTokens * share);
+  const full = { ...plan, budgetSuffices: tokensUsed + need <= tokenBudget, cost };
+  return { plan: price === undefined ? full : { ...full, currency: price.currency }, longest };
+}
+
+async function generate(
+  backend: SynthesisBackend,
+  options: SynthesizeOptions,
+  settings: Settings,
+  run: { journal: Journal; plan: SynthesisPlan; longest: number },
+): Promise<void> {
+  const { journal, plan } = run;
+  let started = false;
+  for await (const { key, document, text } of readPassages(options.from, settings.passageCharacters)) {
+    if (journal.done.has(key)) continue;
+    if (options.signal?.aborted)
+      throw new MediloraError("ABORTED", "Writing questions was aborted; what is done is kept.");
+    const messages = synthesisMessages(text, settings.pairs);
+    const used = journal.promptTokens + journal.completionTokens;
+    if (used + backend.countTokens(messages) + settings.maxTokens > options.tokenBudget) return;
+    if (!started) await backend.start(run.longest, options.signal);
+    started = true;
+    const { maxTokens } = settings;
+    const seed = questionSeed(settings.seed, key);
+    const completion = await backend.complete({ messages, maxTokens, seed, signal: options.signal });
+    const pairs = parsePairs(completion.text, { complete: completion.complete, most: settings.pairs });
+    const { promptTokens, completionTokens } = completion;
+    journal.append({ key, document, pairs, promptTokens, completionTokens });
+    const tokens = journal.promptTokens + journal.completionTokens;
+    options.onProgress?.({ done: journal.done.size, total: plan.passages, tokens });
+  }
+}

@@ -1,0 +1,95 @@
+import type { TrainConfig } from "../config/schema.js";
+import { NativeTrainer } from "../native/trainer.js";
+import { type MemoryPlan, planMemory } from "./memory.js";
+import { openTrainer, trainerOptions } from "./openTrainer.js";
+import { assembleBatch, type Batch, IGNORE_LABEL, labelCount } from "./packing.js";
+import { TrainingPlan } from "./plan.js";
+import { loadTokenizedData } from "./train.js";
+
+/** What a training run will take. */
+export interface TrainingEstimate {
+  steps: number;
+  samples: number;
+  /** Tokens of one epoch. */
+  tokens: number;
+  labelTokens: number;
+  trainableParameters: number;
+  memory: MemoryPlan;
+  secondsPerStep: number;
+  totalSeconds: number;
+  tokensPerSecond: number;
+}
+
+/** Blocks in the two cut-down models whose times are measured; a block's own time is their difference. */
+const PROBES = [1, 3] as const;
+
+/**
+ * Predicts memory and time of a training run without running it: memory from the sizes of its buffers, time from one
+ * micro-batch through the lowest blocks of the model, where one block takes as long as another.
+ * @throws MediloraError as train() does for the configuration, the data and the model
+ */
+export async function planTraining(config: TrainConfig, signal?: AbortSignal): Promise<TrainingEstimate> {
+  const data = await loadTokenizedData(config);
+  const plan = new TrainingPlan(data.train, config);
+  const all = assembleBatch(data.train, [data.train.map((_, index) => index)]);
+  const tokens = plan.largestMicroBatch;
+  await using trainer = await openTrainer(config, signal);
+  const memory = planMemory(trainer, config, { tokens, labels: tokens });
+  const batch = typicalBatch(plan, data.train);
+  const seconds = await secondsOf(config, trainer.info.layers, memory.checkpointing, batch, signal);
+  const tokensPerSecond = batch.tokens.length / seconds;
+  const secondsPerStep = all.tokens.length / tokensPerSecond / plan.stepsPerEpoch;
+  return {
+    steps: plan.totalSteps,
+    samples: data.train.length,
+    tokens: all.tokens.length,
+    labelTokens: labelCount(all),
+    trainableParameters: trainer.info.trainable,
+    memory,
+    secondsPerStep,
+    totalSeconds: secondsPerStep * plan.totalSteps,
+    tokensPerSecond,
+  };
+}
+
+/** The first micro-batch of the run that carries labels. */
+function typicalBatch(plan: TrainingPlan, samples: Parameters<typeof assembleBatch>[0]): Batch {
+  for (let step = 0; step < plan.stepsPerEpoch; step++)
+    for (const bins of plan.microBatches(step)) {
+      const batch = assembleBatch(samples, bins);
+      if (labelCount(batch) > 0) return batch;
+    }
+  // packSamples has seen to it that some sample carries a label.
+  const all = assembleBatch(samples, [samples.map((_, index) => index)]);
+  return { ...all, labels: all.labels.map((label) => (label === IGNORE_LABEL ? 0 : label)) };
+}
+
+/** Seconds of one micro-batch through all layers. */
+async function secondsOf(
+  config: TrainConfig,
+  layers: number,
+  checkpointing: boolean,
+  batch: Batch,
+  signal?: AbortSignal,
+): Promise<number> {
+  const [few, more] = PROBES;
+  const { lora_model_dir: _, ...fresh } = config; // a cut-down model does not fit a whole model's adapter
+  const time = (count: number) =>
+    secondsWith({ ...fresh, gradient_checkpointing: checkpointing }, count, batch, signal);
+  if (layers <= more) return time(layers);
+  const first = await time(few);
+  return first + ((layers - few) * ((await time(more)) - first)) / (more - few);
+}
+
+async function secondsWith(config: TrainConfig, layers: number, batch: Batch, signal?: AbortSignal): Promise<number> {
+  await using trainer = await NativeTrainer.open({ ...trainerOptions(config), layers }, signal);
+  const options = { ...(signal && { signal }) };
+  await trainer.accumulate(batch, options); // reads the weights from disk and allocates
+  const times: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const started = performance.now();
+    await trainer.accumulate(batch, options);
+    times.push((performance.now() - started) / 1000);
+  }
+  return times.sort((a, b) => a - b)[1]!;
+}
