@@ -90,6 +90,7 @@ Napi::Value trainer_open(const Napi::CallbackInfo& info) {
     options.dropout = static_cast<float>(args.number("dropout", 0));
     options.seed = static_cast<uint64_t>(args.integer("seed", 0, int64_t{1} << 53, 0));
     options.neftune_alpha = static_cast<float>(args.number("neftuneAlpha", 0));
+    options.plain_attention = args.boolean("plainAttention", false);
     options.optimizer = args.string("optimizer", "adamw");
     if (options.dropout < 0 || options.dropout >= 1)
         throw Error("ARGUMENT_INVALID", "Option `dropout` must be in [0, 1).");

@@ -5,6 +5,7 @@
 
 #include "gemm/kernels.h"
 #include "train/attention.h"
+#include "train/fused_attention.h"
 #include "train/norm.h"
 #include "train/rope.h"
 
@@ -104,7 +105,10 @@ void block_forward(Compute& c, const Hparams& h, const PreparedBatch& batch, con
     }
     rope(c, batch, acts.q, h.n_head, h, 1.0f);
     rope(c, batch, acts.k, h.n_head_kv, h, 1.0f);
-    attention_forward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse);
+    if (c.plain_attention)
+        attention_forward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse);
+    else
+        fused_attention_forward(c, batch, h, acts.q, acts.k, acts.v, acts.attended);
     layers.forward(Module::kO, acts.attended, acts.middle, acts);
     add(c, acts.middle, x, n * e, acts.middle);
 
@@ -137,8 +141,12 @@ void block_backward(Compute& c, const Hparams& h, const PreparedBatch& batch, co
 
     // middle = x + o(attention(rope(q), rope(k), v)), q, k, v of h1 = norm(x)
     layers.backward(Module::kO, acts.attended, acts, dx, scratch.d_attended, false);
-    attention_backward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse, scratch.d_attended, scratch.d_q,
-                       scratch.d_k, scratch.d_v);
+    if (c.plain_attention)
+        attention_backward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, acts.lse, scratch.d_attended,
+                           scratch.d_q, scratch.d_k, scratch.d_v);
+    else
+        fused_attention_backward(c, batch, h, acts.q, acts.k, acts.v, acts.attended, scratch.d_attended, scratch.d_q,
+                                 scratch.d_k, scratch.d_v);
     rope(c, batch, scratch.d_q, h.n_head, h, -1.0f);
     rope(c, batch, scratch.d_k, h.n_head_kv, h, -1.0f);
     const float *d_q = scratch.d_q, *d_k = scratch.d_k;

@@ -16,6 +16,7 @@ struct Compute {
     ThreadPool pool;
     Gemm gemm;
     const Cancel* cancel = nullptr;
+    bool plain_attention = false; ///< row by row instead of in tiles: slow, the reference of the other
 };
 
 } // namespace medilora

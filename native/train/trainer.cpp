@@ -21,6 +21,7 @@ Trainer::Trainer(std::unique_ptr<FullModel> model, const TrainerOptions& options
 void Trainer::set_up(Network& network, ParameterSet& parameters) {
     network_ = &network;
     parameters_ = &parameters;
+    compute_.plain_attention = options_.plain_attention;
     optimizer_ = make_optimizer(options_.optimizer, parameters);
     engine_.emplace(network, compute_, options_.checkpointing);
 }

@@ -18,6 +18,7 @@ struct TrainerOptions {
     float neftune_alpha = 0;         ///< noise on the embeddings
     uint64_t seed = 0;               ///< of the dropout
     std::string optimizer = "adamw"; ///< or "adamw_8bit"
+    bool plain_attention = false;
 };
 
 struct StepOptions {

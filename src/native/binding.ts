@@ -138,8 +138,8 @@ export interface GgufDescription {
 
 // ---- Matrix products (native/addon/gemm.cpp): for tests and benchmarks.
 
-/** Instruction sets, fastest first; "avx512bf16" multiplies bfloat16. */
-export type GemmKernel = "avx512bf16" | "avx512" | "avx2" | "neon" | "generic";
+/** Instruction sets, fastest first; those on "bf16" multiply bfloat16. */
+export type GemmKernel = "avx512bf16" | "avx512" | "avx2" | "neonbf16" | "neon" | "generic";
 
 /** W is [rows, cols], x [tokens, cols]. */
 export interface GemmCase extends JobOptions<never> {

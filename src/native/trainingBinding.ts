@@ -33,6 +33,8 @@ export interface TrainerOpenOptions {
   neftuneAlpha?: number;
   seed?: number;
   optimizer?: "adamw" | "adamw_8bit";
+  /** Attention row by row: slow, the reference of the tiled one. */
+  plainAttention?: boolean;
   /** Only this many of the lowest blocks, for measuring. */
   layers?: number;
   /** Compute activations again in the backward pass instead of keeping them. */
