@@ -36,7 +36,13 @@ async function step(trainer: NativeTrainer, seed: number): Promise<number> {
 
 const lora = { rank: 8, alpha: 16, modules: ["attn_q", "attn_v"] as const, seed: 1 };
 const memory = { tokens: 2 * tokens, labels: 2 * tokens };
-await using trainer = await NativeTrainer.open({ model, lora, threads, dropout: 0.05, checkpointing: shapeName === "7b" });
+await using trainer = await NativeTrainer.open({
+  model,
+  lora,
+  threads,
+  dropout: 0.05,
+  checkpointing: shapeName === "7b",
+});
 const base = process.memoryUsage.rss();
 const predicted = trainer.memory({ ...memory, checkpointing: shapeName === "7b" });
 await step(trainer, 0); // reads the weights and allocates

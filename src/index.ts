@@ -9,6 +9,15 @@ export {
   type TrainConfig,
   type TrainConfigInput,
 } from "./config/schema.js";
+export { type GuidelinesManifest, type PrepareGuidelinesOptions, prepareGuidelines } from "./data/guidelines.js";
+export {
+  explainMimic,
+  type MimicInput,
+  type MimicManifest,
+  type PrepareMimicOptions,
+  prepareMimic,
+} from "./data/mimic/prepareMimic.js";
+export { SECTION_NAMES, type SectionName } from "./data/mimic/sectionNames.js";
 export {
   type PreparedFile,
   type PrepareManifest,
@@ -32,6 +41,7 @@ export {
   readRows,
   type TrainingRow,
 } from "./data/rows.js";
+export { type PrepareTextbookOptions, prepareTextbook, type TextbookManifest } from "./data/textbook.js";
 export { ERROR_CODES, type ErrorCode, isMediloraError, MediloraError } from "./errors.js";
 export { compareEvaluations, type EvaluationComparison } from "./eval/compare.js";
 export { evaluate } from "./eval/evaluate.js";

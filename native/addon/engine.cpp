@@ -69,7 +69,7 @@ EngineOptions read_options(const Args& args) {
         options.model.adapters.push_back({adapter.string("path"), static_cast<float>(adapter.number("scale", 1))});
     });
     options.model.gpu_layers = static_cast<int>(args.integer("gpuLayers", 0, 10000, 0));
-    options.model.use_extra_bufts = args.boolean("repackWeights", true);
+    if (args.has("repackWeights")) options.model.repack = args.boolean("repackWeights", false);
     options.context_size = static_cast<uint32_t>(args.integer("contextSize", 1, 1 << 24, options.context_size));
     options.sequences = static_cast<uint32_t>(args.integer("sequences", 1, 256, options.sequences));
     options.batch_size = static_cast<uint32_t>(args.integer("batchSize", 1, 1 << 20, options.batch_size));

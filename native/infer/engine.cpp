@@ -51,7 +51,7 @@ llama_context* open_context(const InferModel& model, const EngineOptions& option
         throw Error("ARCHITECTURE_UNSUPPORTED", options.model.path + " does not generate text from a prompt alone. "
                                                                      "Use a decoder-only model.");
     LogErrors errors;
-    const GemmScope gemm(!options.model.use_extra_bufts);
+    const GemmScope gemm(!model.repacked());
     llama_context* context = llama_init_from_model(model.get(), context_params(options));
     if (context == nullptr)
         throw Error("OUT_OF_MEMORY", "No context of " + std::to_string(options.context_size) +

@@ -71,6 +71,7 @@ GgufSummary check_gguf(const std::string& path, const char* invalid_code) {
     summary.kind = first.string("general.type", "");
     summary.architecture = first.string("general.architecture", "");
     summary.adapter_kind = first.string("adapter.type", "");
+    summary.embedding_length = first.integer(summary.architecture + ".embedding_length", 0);
     summary.has_lora_alpha = check_lora_alpha(first);
     summary.has_vocabulary = check_vocabulary(first);
     collect_tensors(first, summary);

@@ -16,9 +16,10 @@ struct TensorShape {
 
 /// What a checked GGUF file says of itself.
 struct GgufSummary {
-    std::string kind;         ///< general.type: "model", "adapter", ...; empty when the file does not say.
-    std::string architecture; ///< general.architecture; empty when the file does not say.
-    std::string adapter_kind; ///< adapter.type; empty when the file does not say.
+    std::string kind;             ///< general.type: "model", "adapter", ...; empty when the file does not say.
+    std::string architecture;     ///< general.architecture; empty when the file does not say.
+    std::string adapter_kind;     ///< adapter.type; empty when the file does not say.
+    int64_t embedding_length = 0; ///< 0 when the file does not say.
     bool has_vocabulary = false;
     bool has_lora_alpha = false;
     std::map<std::string, TensorShape> tensors;

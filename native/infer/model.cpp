@@ -1,5 +1,7 @@
 #include "infer/model.h"
 
+#include "gemm/choose.h"
+#include "gemm/gemm.h"
 #include "infer/adapter_check.h"
 #include "util/error.h"
 #include "util/llama_runtime.h"
@@ -25,12 +27,12 @@ bool on_progress(float fraction, void* data) {
     return !progress.cancel.requested();
 }
 
-llama_model* load(const ModelOptions& options, const Cancel& cancel, const LoadProgress& report) {
+llama_model* load(const ModelOptions& options, bool repack, const Cancel& cancel, const LoadProgress& report) {
     Progress progress{cancel, report};
     llama_model_params params = llama_model_default_params();
     params.n_gpu_layers = options.gpu_layers;
     params.load_mode = llama_supports_mmap() ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
-    params.use_extra_bufts = options.use_extra_bufts;
+    params.use_extra_bufts = repack;
     params.vocab_only = options.vocab_only;
     params.progress_callback = on_progress;
     params.progress_callback_user_data = &progress;
@@ -51,7 +53,9 @@ InferModel::InferModel(const ModelOptions& options, const Cancel& cancel, const 
         throw Error("MODEL_INVALID", options.path + " is an adapter. Give its base as the model.");
     if (!summary.has_vocabulary) throw Error("MODEL_INVALID", options.path + " has no vocabulary. Convert it again.");
     for (const AdapterSpec& adapter : options.adapters) check_adapter(adapter.path, summary);
-    model_.reset(load(options, cancel, progress));
+    const bool products_gain = gemm_backend_wanted() && summary.embedding_length >= Gemm::kNarrow;
+    repacked_ = options.repack.value_or(!products_gain);
+    model_.reset(load(options, repacked_, cancel, progress));
     for (const AdapterSpec& adapter : options.adapters) {
         cancel.check();
         load_adapter(adapter, summary);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,9 @@ struct ModelOptions {
     std::string path;
     std::vector<AdapterSpec> adapters;
     int gpu_layers = 0;
-    /// Lets ggml rearrange quantised weights for this processor; such weights serve MUL_MAT only.
-    bool use_extra_bufts = true;
+    /// Lets ggml rearrange quantised weights for this processor; left as they are, they serve our matrix products.
+    /// Without a choice: left where the model is wide enough for those to gain.
+    std::optional<bool> repack;
     bool vocab_only = false;
 };
 
@@ -36,6 +38,9 @@ class InferModel {
     llama_model* get() const { return model_.get(); }
     const llama_vocab* vocab() const { return llama_model_get_vocab(model_.get()); }
 
+    /// Whether ggml rearranged the weights.
+    bool repacked() const { return repacked_; }
+
     /// Turns the adapters on in a context of this model.
     void apply_adapters(llama_context* context) const;
 
@@ -47,6 +52,7 @@ class InferModel {
 
     void load_adapter(const AdapterSpec& spec, const GgufSummary& base);
 
+    bool repacked_ = false;
     std::unique_ptr<llama_model, Freed> model_;
     // After model_, so that they are freed before it.
     std::vector<std::unique_ptr<llama_adapter_lora, Freed>> adapters_;

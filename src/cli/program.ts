@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { packageVersion } from "../util/version.js";
+import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
 import { evalCommand } from "./commands/eval.js";
 import { mergeCommand } from "./commands/merge.js";
@@ -12,6 +13,7 @@ import type { CliContext } from "./run.js";
 
 const COMMANDS = {
   prepare: prepareCommand,
+  data: dataCommand,
   preview: previewCommand,
   plan: planCommand,
   train: trainCommand,

@@ -1,7 +1,7 @@
 import { MediloraError } from "../errors.js";
 import { openTokenizer } from "../native/tokenizer.js";
-import { AtomicWriter } from "../util/atomicFile.js";
 import { sha256File } from "../util/hash.js";
+import { LineWriter } from "./lineWriter.js";
 import {
   checkDistinctFiles,
   type FileSource,
@@ -12,7 +12,6 @@ import {
 } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { RowMeter, type RowSizes } from "./rowMeter.js";
-import { RowWriter } from "./rows.js";
 import type { SourceItem } from "./textRow.js";
 
 export interface PrepareRowsOptions extends ProgressOptions {
@@ -97,15 +96,15 @@ async function writeRows(source: RowSource, options: PrepareRowsOptions, meter: 
   const progress = new ProgressReport("read", options);
   const skipped = new Map<string, number>();
   const ids = new UniqueIds();
-  await using rows = await RowWriter.open(output);
-  await using dropped = await AtomicWriter.open(droppedPath(output));
+  await using rows = await LineWriter.open(output);
+  await using dropped = await LineWriter.open(droppedPath(output));
   for (const input of inputs)
     for await (const item of source.items(input)) {
       progress.add();
       const reason = "skipped" in item ? item.skipped : meter.rows === limit ? "over-limit" : undefined;
       if (reason !== undefined) {
         skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-        await dropped.write(`${JSON.stringify({ id: item.id, input, reason })}\n`);
+        await dropped.write({ id: item.id, input, reason });
       } else if ("row" in item) {
         const row = { ...item.row, id: ids.take(item.row.id) };
         meter.add(row);

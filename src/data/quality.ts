@@ -12,7 +12,18 @@ export interface QualityRule {
   /** What it drops, for reports and help texts. */
   description: string;
   /** True for an exchange to drop. Takes time proportional to its length. */
-  drops(exchange: Exchange): boolean;
+  drops(exchange: CountedExchange): boolean;
+}
+
+/** An exchange with its words, which several rules need. */
+export interface CountedExchange extends Exchange {
+  questionWords: readonly string[];
+  answerWords: readonly string[];
+}
+
+/** What the rules judge. */
+export function countedExchange({ question, answer }: Exchange): CountedExchange {
+  return { question, answer, questionWords: words(question), answerWords: words(answer) };
 }
 
 /** Changes with any rule or threshold. */
@@ -34,18 +45,18 @@ export const QUALITY_RULES: readonly QualityRule[] = [
   {
     name: "too-short",
     description: `a question under ${MIN_QUESTION_WORDS} or an answer under ${MIN_ANSWER_WORDS} words`,
-    drops: ({ question, answer }) =>
-      words(question).length < MIN_QUESTION_WORDS || words(answer).length < MIN_ANSWER_WORDS,
+    drops: ({ questionWords, answerWords }) =>
+      questionWords.length < MIN_QUESTION_WORDS || answerWords.length < MIN_ANSWER_WORDS,
   },
   {
     name: "too-long",
     description: `a question or an answer over ${MAX_WORDS} words`,
-    drops: ({ question, answer }) => words(question).length > MAX_WORDS || words(answer).length > MAX_WORDS,
+    drops: ({ questionWords, answerWords }) => questionWords.length > MAX_WORDS || answerWords.length > MAX_WORDS,
   },
   {
     name: "greeting-only",
     description: `an answer with under ${MIN_SUBSTANCE_WORDS} words beside greetings, thanks and sign-off`,
-    drops: ({ answer }) => words(answer).filter((word) => !COURTESIES.has(word)).length < MIN_SUBSTANCE_WORDS,
+    drops: ({ answerWords }) => answerWords.filter((word) => !COURTESIES.has(word)).length < MIN_SUBSTANCE_WORDS,
   },
   {
     name: "truncated",
@@ -55,13 +66,15 @@ export const QUALITY_RULES: readonly QualityRule[] = [
   {
     name: "repetition",
     description: `an answer of which under ${100 * MIN_DISTINCT_SHARE}% of the word ${REPEAT_N}-grams are distinct, or a character that is repeated 12 times`,
-    drops: ({ answer }) => distinctShare(answer) < MIN_DISTINCT_SHARE || /([^\s.\-_=*])\1{11}/u.test(answer),
+    drops: ({ answer, answerWords }) =>
+      distinctShare(answerWords) < MIN_DISTINCT_SHARE || /([^\s.\-_=*])\1{11}/u.test(answer),
   },
 ];
 
 /** The name of the first rule that drops an exchange; undefined for one to keep. */
 export function qualityReason(exchange: Exchange): string | undefined {
-  return QUALITY_RULES.find((rule) => rule.drops(exchange))?.name;
+  const counted = countedExchange(exchange);
+  return QUALITY_RULES.find((rule) => rule.drops(counted))?.name;
 }
 
 const COURTESIES: ReadonlySet<string> = new Set(
@@ -90,8 +103,7 @@ function endsInsideSentence(answer: string): boolean {
 }
 
 /** Distinct word 4-grams over all of them; 1 for a text that is too short to tell. */
-function distinctShare(text: string): number {
-  const all = words(text);
+function distinctShare(all: readonly string[]): number {
   if (all.length < MIN_REPEAT_WORDS) return 1;
   const count = all.length - REPEAT_N + 1;
   const grams = new Set<string>();

@@ -16,7 +16,8 @@ import { native } from "./load.js";
  * - `batchSize`, `microBatchSize`: tokens of one decode call and of one graph, default 2048 and 512.
  * - `threads`: default all cores that this process may use.
  * - `gpuLayers`: layers kept on a GPU, default 0.
- * - `repackWeights`: lets ggml rearrange quantised weights for this processor, default true.
+ * - `repackWeights`: lets ggml rearrange quantised weights for this processor; left as they are, our own matrix products
+ *   read prompts. By default rearranged only where the model is too narrow for those to gain.
  * - `kvType`: default "f16"; "f32" for parity checks, without flash attention, which would round it to f16.
  * - `flashAttention`: default "auto".
  */

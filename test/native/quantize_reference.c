@@ -3,11 +3,11 @@
 #include "llama.h"
 #include <stdlib.h>
 
-static void silent(enum ggml_log_level level, const char *text, void *data) {
+static void silent(enum ggml_log_level level, const char* text, void* data) {
     (void)level, (void)text, (void)data;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     if (argc != 5) return 2;
     llama_log_set(silent, NULL);
     ggml_backend_load_all_from_path(argv[4]);

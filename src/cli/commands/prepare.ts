@@ -2,6 +2,9 @@ import { type Command, Option } from "commander";
 import type { PrepareManifest, PubMedQAAnswer } from "../../data/prepare.js";
 import { SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
+import { addQaSources } from "./prepareQa.js";
+import { addSynthesize } from "./prepareSynthesize.js";
+import { addTextSources } from "./prepareText.js";
 
 interface PreparePubMedQAFlags {
   output: string;
@@ -17,6 +20,9 @@ interface PreparePubMedQAFlags {
 export function prepareCommand(command: Command, context: CliContext): Command {
   command.description("turn a data set into training rows");
   preparePubMedQACommand(command.command("pubmedqa"), context);
+  addTextSources(command, context);
+  addQaSources(command, context);
+  addSynthesize(command, context);
   return command;
 }
 

@@ -48,6 +48,26 @@ export function recogniseMapping(record: SourceRecord): FieldMapping {
 }
 
 /**
+ * The mapping of texts `key=field`.
+ * @throws MediloraError `ARGUMENT_INVALID` for a key that is unknown, or there twice
+ */
+export function parseMapping(entries: readonly string[]): FieldMapping {
+  const mapping: FieldMapping = {};
+  for (const entry of entries) {
+    const end = entry.indexOf("=");
+    const key = MAPPING_KEYS.find((known) => known === entry.slice(0, Math.max(end, 0)));
+    if (key === undefined || end === entry.length - 1)
+      throw new MediloraError(
+        "ARGUMENT_INVALID",
+        `A mapping is <key>=<field>, and the key one of ${MAPPING_KEYS.join(", ")}.`,
+      );
+    if (mapping[key] !== undefined) throw new MediloraError("ARGUMENT_INVALID", `The mapping names ${key} twice.`);
+    mapping[key] = entry.slice(end + 1);
+  }
+  return mapping;
+}
+
+/**
  * Refuses mappings that do not say what is learnt.
  * @throws MediloraError `ARGUMENT_INVALID`
  */

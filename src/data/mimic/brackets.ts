@@ -1,7 +1,8 @@
 import type { TextRule } from "../text/rule.js";
 
 // The classes exclude every bracket, so a failed match ends where the next one begins: the work is linear.
-const BRACKET = /\[([^[\]{}]{0,200})\]|\{([^[\]{}]{0,200})\}|[[\]{}]/g;
+const PAIR = /\[([^[\]{}]{0,200})\]|\{([^[\]{}]{0,200})\}/g;
+const STRAY = /[[\]{}]/g;
 const DIGIT = /\d/;
 
 /**
@@ -11,7 +12,7 @@ const DIGIT = /\d/;
  */
 export const brackets: TextRule = {
   name: "mimic/brackets@1",
-  apply: (text) => text.replace(BRACKET, rounded),
+  apply: (text) => text.replace(PAIR, rounded).replace(STRAY, " "),
 };
 
 function rounded(_match: string, square: string | undefined, curly: string | undefined): string {

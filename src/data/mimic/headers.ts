@@ -39,6 +39,12 @@ export function* findHeaders(text: string): Generator<Header> {
   }
 }
 
+/** True for a line that is a header alone, without a colon. */
+export function isHeaderLine(line: string): boolean {
+  const header = headerWithoutColon(line, skipSpaces(line, 0, line.length), line.length);
+  return header !== undefined && header.end === line.length;
+}
+
 function nextColon(text: string, from: number): number {
   const colon = text.indexOf(":", from);
   return colon === -1 ? Number.POSITIVE_INFINITY : colon;

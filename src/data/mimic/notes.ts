@@ -4,6 +4,8 @@ import type { ManifestSource } from "../manifest.js";
 export interface NoteFilter {
   /** Categories in lower case and without blanks around them; `all` takes every one. */
   categories: ReadonlySet<string> | "all";
+  /** Only this note; a source that cannot look for it gives others too. */
+  rowId?: string;
 }
 
 /** One row of NOTEEVENTS. */

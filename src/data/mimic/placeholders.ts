@@ -9,6 +9,8 @@ const LOOK_BACK = 40;
 const TITLE = /(?:^|[^A-Za-z])(Mrs?|Ms|Miss|Drs?|Doctor|Prof(?:essor)?)\.? ?$/i;
 /** Words that a date or a place leaves hanging. */
 const PREPOSITION = /(^|[^A-Za-z])(?:on|in|at|from|to|until|till|since|by|dated|near|of)(?: the)?[ \n]?$/i;
+/** Words that a name leaves hanging. */
+const PREPOSITION_OF_NAME = /(^|[^A-Za-z])(?:with|by|to|from|for|per|named|and|or)[ \n]?$/i;
 const PATIENT = /(?:^|[^A-Za-z])(?:patient|pt)\.? ?$/i;
 const DETERMINER = /(?:^|[^A-Za-z])(?:the|a|an|this|that|our|your|his|her|their|another|outside) ?$/i;
 const RELATIVE =
@@ -111,8 +113,8 @@ class Sentence {
 
   /** Takes off what would lead to nothing. */
   #dropLeadIn(kind: PlaceholderKind): void {
-    if (kind === "date" || kind === "place") {
-      const preposition = PREPOSITION.exec(this.#tail);
+    if (kind !== "other") {
+      const preposition = (kind === "date" || kind === "place" ? PREPOSITION : PREPOSITION_OF_NAME).exec(this.#tail);
       if (preposition) this.#cut(preposition.index + (preposition[1] ?? "").length);
     }
     if (this.#tail.endsWith("#")) this.#cut(this.#tail.length - 1);

@@ -90,13 +90,15 @@ export async function explainMimic(
   options: Pick<PrepareMimicOptions, "input" | "sections" | "signal"> & { rowId: string },
 ): Promise<string> {
   const kept = keptSections(options.sections);
-  for await (const note of openSource(options.input, { categories: "all" }, options.signal).notes()) {
+  const { rowId } = options;
+  if (!/^\d{1,18}$/.test(rowId)) throw new MediloraError("ARGUMENT_INVALID", "The row_id must be a whole number.");
+  for await (const note of openSource(options.input, { categories: "all", rowId }, options.signal).notes()) {
     if (options.signal?.aborted) throw new MediloraError("ABORTED", "The search for the note was aborted.");
-    if (note.rowId !== options.rowId) continue;
+    if (note.rowId !== rowId) continue;
     if (note.skip === undefined) return explainNote(note.text, kept);
-    throw new MediloraError("DATA_EMPTY", `Note ${options.rowId} is marked as an error (iserror) and is never used.`);
+    throw new MediloraError("DATA_EMPTY", `Note ${rowId} is marked as an error (iserror) and is never used.`);
   }
-  throw new MediloraError("DATA_EMPTY", `There is no note with row_id ${options.rowId}. Check the number.`);
+  throw new MediloraError("DATA_EMPTY", `There is no note with row_id ${rowId}. Check the number.`);
 }
 
 /** Cleans notes and writes them, and keeps the manifest's sums. */

@@ -12,9 +12,12 @@ import { wraps } from "./wraps.js";
 /** Names of the sections to keep; `whole` keeps all of a note, for those without headers. */
 export type KeptSections = ReadonlySet<SectionName> | "whole";
 
-/** What comes before the sections are cut out: headers are found in text without placeholders. */
-const BEFORE: readonly TextRule[] = [characters, placeholders, brackets, rulers];
-const AFTER: readonly TextRule[] = [lists, wraps, blanks];
+/**
+ * What comes before the sections are cut out. Lines are joined while they have the length that they were wrapped at, and
+ * headers are found in text without placeholders.
+ */
+const BEFORE: readonly TextRule[] = [characters, rulers, lists, wraps, placeholders, brackets];
+const AFTER: readonly TextRule[] = [blanks];
 
 export const MIMIC_RULES: readonly TextRule[] = [...BEFORE, ...AFTER];
 

@@ -1,28 +1,26 @@
-/** The sections that can be kept, with the title that each gets in the result. */
-export const SECTION_TITLES = {
-  history_of_present_illness: "History of Present Illness",
-  past_medical_history: "Past Medical History",
-  medications: "Medications",
-  allergies: "Allergies",
-  social_history: "Social History",
-  family_history: "Family History",
-  physical_examination: "Physical Examination",
-  laboratory_studies: "Laboratory Studies",
-  imaging: "Imaging",
-  hospital_course: "Hospital Course",
-  assessment_and_plan: "Assessment and Plan",
-  discharge_diagnosis: "Discharge Diagnosis",
-  discharge_medications: "Discharge Medications",
-  discharge_condition: "Discharge Condition",
-  discharge_instructions: "Discharge Instructions",
-} as const;
+/** The sections that can be kept. */
+export const SECTION_NAMES = [
+  "history_of_present_illness",
+  "past_medical_history",
+  "medications",
+  "allergies",
+  "social_history",
+  "family_history",
+  "physical_examination",
+  "laboratory_studies",
+  "imaging",
+  "hospital_course",
+  "assessment_and_plan",
+  "discharge_diagnosis",
+  "discharge_medications",
+  "discharge_condition",
+  "discharge_instructions",
+] as const;
 
-export type SectionName = keyof typeof SECTION_TITLES;
+export type SectionName = (typeof SECTION_NAMES)[number];
 
 /** `other` is a section that is never kept: it ends the one before. */
 export type HeaderName = SectionName | "other";
-
-export const SECTION_NAMES = Object.keys(SECTION_TITLES) as SectionName[];
 
 /** Spellings of each header in lower case; "{...|...|}" stands for each of its words, or none at the last bar. */
 const SPELLINGS: Record<HeaderName, readonly string[]> = {
@@ -31,7 +29,7 @@ const SPELLINGS: Record<HeaderName, readonly string[]> = {
     "{present|current} illness",
     "{brief |}hpi",
     "history of present illness and reason for hospitalization",
-    "interval history",
+    "{interval |}history",
     "subjective",
   ],
   past_medical_history: [

@@ -1,8 +1,12 @@
 import { findHeaders } from "./headers.js";
-import { type HeaderName, IMAGING_PARTS, SECTION_TITLES, type SectionName } from "./sectionNames.js";
+import { type HeaderName, IMAGING_PARTS, type SectionName } from "./sectionNames.js";
 
 /** Name and version of {@link findSections} with {@link mergeSections}. */
 export const SECTIONS_RULE = "mimic/sections@1";
+
+const NEXT_NUMBER_LENGTH = 12;
+/** "3. " in front of "3. ALLERGIES:", when nothing else stands on its line. */
+const NEXT_NUMBER = /\n *\d{1,2}[.)]$/;
 
 /** A section of a note, in UTF-16 offsets: its header starts at `start`, its text runs from `bodyStart` to `end`. */
 export interface Section {
@@ -27,21 +31,15 @@ export function findSections(text: string): Section[] {
 }
 
 /**
- * The sections of these names, in the note's order, each under its title on a line of its own and with a blank line between
- * them. A section that goes straight on in another one of its name gets no second title. Without any, the result is empty.
+ * The sections of these names in the note's order, with a blank line between them, each behind its header as the note has
+ * it ("ADMISSION LABS:" says more than a common title would), on a line of its own. Without any, the result is empty.
  */
 export function mergeSections(text: string, sections: readonly Section[], kept: ReadonlySet<SectionName>): string {
   const parts: string[] = [];
-  let last: HeaderName | undefined;
-  for (const { name, bodyStart, end } of sections) {
-    if (!isKept(name, kept)) {
-      last = undefined;
-      continue;
-    }
+  for (const { name, start, bodyStart, end } of sections) {
+    if (!isKept(name, kept)) continue;
     const body = trimBody(text.slice(bodyStart, end));
-    if (body === "") continue;
-    parts.push(last === name ? body : `${SECTION_TITLES[name]}:\n${body}`);
-    last = name;
+    if (body !== "") parts.push(`${heading(text.slice(start, bodyStart))}:\n${body}`);
   }
   return parts.join("\n\n");
 }
@@ -50,11 +48,22 @@ export function isKept(name: HeaderName, kept: ReadonlySet<SectionName>): name i
   return name !== "other" && kept.has(name);
 }
 
-/** Without the blanks and the punctuation that stood between header and text. */
+/** On one line, also where the note wrapped it, and without the colon or dash. */
+function heading(header: string): string {
+  return header.replace(/[\n ]+/g, " ").replace(/[: -]{1,8}$/, "");
+}
+
+/** Without the blanks and commas behind the header, and without the number of the next header. */
 function trimBody(body: string): string {
   let start = 0;
   while (start < body.length && " \n,;".includes(body.charAt(start))) start += 1;
-  let end = body.length;
-  while (end > start && " \n".includes(body.charAt(end - 1))) end -= 1;
-  return body.slice(start, end);
+  const end = trimmedEnd(body, body.length);
+  const number = NEXT_NUMBER.exec(body.slice(Math.max(0, end - NEXT_NUMBER_LENGTH), end));
+  return body.slice(start, Math.max(start, number === null ? end : trimmedEnd(body, end - number[0].length)));
+}
+
+function trimmedEnd(text: string, end: number): number {
+  let at = end;
+  while (at > 0 && " \n".includes(text.charAt(at - 1))) at -= 1;
+  return at;
 }

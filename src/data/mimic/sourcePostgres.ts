@@ -87,13 +87,13 @@ export class PostgresNoteSource implements NoteSource {
       application_name: "medilora",
       keepAlive: true,
     });
-    const lost = connectionLoss(client);
+    const connection = new Connection(client);
     try {
       await client.connect();
       this.#connected = true;
       await client.query("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
       const cursor = client.query(new CursorClass<NoteRow>(this.#query(), this.#parameters()));
-      yield* this.#notesOf(cursor, lost);
+      yield* this.#notesOf(cursor, connection);
       await client.query("COMMIT");
     } finally {
       // Ends the transaction too; on a connection that is gone there is nothing left to end.
@@ -101,9 +101,9 @@ export class PostgresNoteSource implements NoteSource {
     }
   }
 
-  async *#notesOf(cursor: Cursor<NoteRow>, lost: Promise<never>): AsyncGenerator<Note> {
+  async *#notesOf(cursor: Cursor<NoteRow>, connection: Connection): AsyncGenerator<Note> {
     for (;;) {
-      const rows = await Promise.race([cursor.read(BATCH), lost]);
+      const rows = await connection.during(cursor.read(BATCH));
       if (rows.length === 0) return;
       for (const row of rows) {
         this.#lastRowId = row.row_id;
@@ -123,12 +123,13 @@ export class PostgresNoteSource implements NoteSource {
     return `SELECT row_id::text AS row_id, coalesce(category, '') AS category, coalesce(iserror::text, '') AS iserror,
       CASE WHEN coalesce(btrim(iserror::text), '') <> '1'
             AND ($2::text[] IS NULL OR lower(btrim(category)) = ANY ($2::text[])) THEN coalesce(text, '') ELSE '' END AS text
-      FROM ${table} WHERE $1::bigint IS NULL OR row_id > $1::bigint ORDER BY ${table}.row_id`;
+      FROM ${table} WHERE ($1::bigint IS NULL OR row_id > $1::bigint) AND ($3::bigint IS NULL OR row_id = $3::bigint)
+      ORDER BY ${table}.row_id`;
   }
 
   #parameters(): unknown[] {
-    const { categories } = this.#filter;
-    return [this.#lastRowId, categories === "all" ? null : [...categories]];
+    const { categories, rowId } = this.#filter;
+    return [this.#lastRowId, categories === "all" ? null : [...categories], rowId ?? null];
   }
 
   async #pause(milliseconds: number): Promise<void> {
@@ -159,11 +160,28 @@ export class PostgresNoteSource implements NoteSource {
   }
 }
 
-/** Rejects when the connection is lost, also while nothing is asked of it. */
-function connectionLoss(client: pg.Client): Promise<never> {
-  const lost = new Promise<never>((_resolve, reject) => client.on("error", reject));
-  lost.catch(() => {});
-  return lost;
+/** Lets work fail when the connection is lost, also where the library would leave it pending. */
+class Connection {
+  #error: Error | undefined;
+  #fail: ((error: Error) => void) | undefined;
+
+  constructor(client: pg.Client) {
+    client.on("error", (error) => {
+      this.#error ??= error;
+      this.#fail?.(error);
+    });
+  }
+
+  /** Not Promise.race: that would keep the rows of every batch alive as long as the connection. */
+  during<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#fail = reject;
+      if (this.#error !== undefined) reject(this.#error);
+      work.then(resolve, reject).finally(() => {
+        this.#fail = undefined;
+      });
+    });
+  }
 }
 
 function isLost(error: unknown): boolean {

@@ -45,8 +45,8 @@ export class Journal {
    *   for a damaged one; `FILE_READ`, `FILE_WRITE`, `DISK_FULL`
    */
   static async open(path: string, key: Readonly<Record<string, unknown>>): Promise<Journal> {
-    if (await isMissingOrEmpty(path)) await writeFileAtomic(path, `${JSON.stringify({ type: TYPE, key })}\n`);
-    await cutTornLine(path);
+    if (!(await isMissingOrEmpty(path))) await cutTornLine(path);
+    if (await hasNoEntry(path)) await writeFileAtomic(path, `${JSON.stringify({ type: TYPE, key })}\n`);
     await checkHeader(path, key);
     const journal = new Journal(path, openForAppending(path));
     try {
@@ -101,6 +101,17 @@ export async function* readJournal(path: string): AsyncGenerator<JournalEntry> {
       );
     yield entry.data;
   }
+}
+
+/** Nothing is lost with such a file, whatever its settings. */
+async function hasNoEntry(path: string): Promise<boolean> {
+  if (await isMissingOrEmpty(path)) return true;
+  let lines = 0;
+  for await (const { row, value } of readJsonLines(path)) {
+    if (row === 1 && !headerSchema.safeParse(value).success) return false;
+    if (++lines > 1) return false;
+  }
+  return true;
 }
 
 async function isMissingOrEmpty(path: string): Promise<boolean> {

@@ -34,7 +34,7 @@ export function parsePairs(text: string, options: { complete: boolean; most: num
   const pairs: QuestionAnswer[] = [];
   let side: keyof QuestionAnswer | undefined;
   for (const line of text.split(/\r\n|\r|\n/)) {
-    const start = /^[\s>*#\d.)-]{0,8}\**(Q|Question|A|Answer)\d{0,2}\**[:.]\**[ \t]*(.*)$/i.exec(line);
+    const start = /^[\s>*#\d.)-]{0,8}\**(Q|Question|A|Answer)\d{0,2}\**:\**[ \t]*(.*)$/i.exec(line);
     if (start === null) {
       const pair = pairs.at(-1);
       if (pair !== undefined && side !== undefined) pair[side] += `\n${line}`;

@@ -1,10 +1,12 @@
 import { MediloraError } from "../../errors.js";
 import { questionSeed } from "../../eval/samplers.js";
 import { checkDistinctFiles, type FileSource, fileSource } from "../manifest.js";
+import { droppedPath } from "../prepareRows.js";
 import type { SynthesisBackend } from "./backend.js";
 import { costOf, type ModelPrice } from "./cost.js";
 import { Journal } from "./journal.js";
 import { readPassages } from "./passages.js";
+import { makePlan, type SynthesisPlan } from "./plan.js";
 import { parsePairs, SYNTHESIS_PROMPT, synthesisMessages } from "./prompt.js";
 import { type SynthesisManifest, writeSyntheticRows } from "./writeRows.js";
 
@@ -33,26 +35,6 @@ export interface SynthesizeOptions {
   onProgress?: (progress: { done: number; total: number; tokens: number }) => void;
 }
 
-/** What a run will need at most. */
-export interface SynthesisPlan {
-  documents: number;
-  passages: number;
-  /** Passages that earlier runs have done. */
-  passagesDone: number;
-  /** Of the open passages. */
-  promptTokens: number;
-  /** Answers of the greatest length for all open passages. */
-  completionTokens: number;
-  /** Tokens that earlier runs have used. */
-  tokensUsed: number;
-  tokenBudget: number;
-  /** Whether the budget covers all open passages at their greatest length. */
-  budgetSuffices: boolean;
-  /** At most, in the price's currency, for what the budget allows; 0 on one's own computer. */
-  cost: number;
-  currency?: string;
-}
-
 type Settings = Required<Pick<SynthesizeOptions, "pairs" | "maxTokens" | "passageCharacters" | "seed">>;
 
 /** Where the answers of a synthesis are kept as they come. */
@@ -79,12 +61,12 @@ export async function synthesizeRows(
   const settings = checkOptions(options);
   const source = await fileSource(options.from);
   if (options.dryRun) {
-    options.onPlan?.((await makePlan(backend, options, settings, undefined)).plan);
+    options.onPlan?.((await makePlan(backend, { ...options, ...settings }, undefined)).plan);
     return undefined;
   }
   const journal = await Journal.open(journalPath(options.output), journalKey(backend, source, settings));
   try {
-    const { plan, longest } = await makePlan(backend, options, settings, journal);
+    const { plan, longest } = await makePlan(backend, { ...options, ...settings }, journal);
     options.onPlan?.(plan);
     if (plan.passages > plan.passagesDone) await generate(backend, options, settings, { journal, plan, longest });
     const { promptTokens, completionTokens, done } = journal;
@@ -110,7 +92,7 @@ function checkOptions(options: SynthesizeOptions): Settings {
   checkWhole("maxTokens", maxTokens, 1, 2 ** 20);
   checkWhole("passageCharacters", passageCharacters, 200, 2 ** 20);
   checkWhole("seed", seed, 0, 2 ** 32 - 1);
-  checkDistinctFiles([options.from], [options.output, journalPath(options.output)]);
+  checkDistinctFiles([options.from], [options.output, journalPath(options.output), droppedPath(options.output)]);
   return { pairs, maxTokens, passageCharacters, seed };
 }
 
@@ -121,48 +103,6 @@ function checkWhole(name: string, value: number, min: number, max: number): void
 
 function journalKey(backend: SynthesisBackend, source: FileSource, settings: Settings): Record<string, unknown> {
   return { documents: source.sha256, backend: backend.id, prompt: SYNTHESIS_PROMPT, ...settings };
-}
-
-async function makePlan(
-  backend: SynthesisBackend,
-  options: SynthesizeOptions,
-  settings: Settings,
-  journal: Journal | undefined,
-): Promise<{ plan: SynthesisPlan; longest: number }> {
-  const { tokenBudget, price } = options;
-  const documents = new Set<string>();
-  const tokensUsed = (journal?.promptTokens ?? 0) + (journal?.completionTokens ?? 0);
-  const plan = {
-    documents: 0,
-    passages: 0,
-    passagesDone: 0,
-    promptTokens: 0,
-    completionTokens: 0,
-    tokensUsed,
-    tokenBudget,
-  };
-  let longest = 0;
-  for await (const { key, document, text } of readPassages(options.from, settings.passageCharacters)) {
-    documents.add(document);
-    plan.passages += 1;
-    if (journal?.done.has(key)) {
-      plan.passagesDone += 1;
-      continue;
-    }
-    const tokens = backend.countTokens(synthesisMessages(text, settings.pairs));
-    plan.promptTokens += tokens;
-    plan.completionTokens += settings.maxTokens;
-    longest = Math.max(longest, tokens + settings.maxTokens);
-  }
-  if (plan.passages === 0)
-    throw new MediloraError("DATA_EMPTY", `${options.from} holds no documents. Give rows with text.`);
-  plan.documents = documents.size;
-  const need = plan.promptTokens + plan.completionTokens;
-  // Prompts and answers share what is left of the budget as they would share the whole.
-  const share = need === 0 ? 0 : Math.min(1, Math.max(0, tokenBudget - tokensUsed) / need);
-  const cost = costOf(price, plan.promptTokens * share, plan.completionTokens * share);
-  const full = { ...plan, budgetSuffices: tokensUsed + need <= tokenBudget, cost };
-  return { plan: price === undefined ? full : { ...full, currency: price.currency }, longest };
 }
 
 async function generate(

@@ -2,6 +2,8 @@ import type { TextRule } from "./rule.js";
 
 const SPACE = 0x20;
 const LINE_FEED = 0x0a;
+/** Above the codes of all characters that matter here: the two blanks and the punctuation. */
+const HIGHEST = 0x3b;
 
 /**
  * Runs of spaces become one, lines lose their edges, runs of blank lines become one blank line, and no space stands in
@@ -11,24 +13,28 @@ const LINE_FEED = 0x0a;
 export const blanks: TextRule = { name: "text/blanks@1", apply: repairBlanks };
 
 function repairBlanks(text: string): string {
-  let result = "";
+  // Joined once at the end: a string that grows piece by piece is a tree, which each later reader would have to flatten.
+  const parts: string[] = [];
   let copied = 0;
   let at = 0;
   while (at < text.length) {
     const code = text.charCodeAt(at);
-    if (code !== SPACE && code !== LINE_FEED) {
+    // Most blanks are one space in front of a letter, and cost no more than a letter.
+    if ((code !== SPACE && code !== LINE_FEED) || (code === SPACE && at > 0 && text.charCodeAt(at + 1) > HIGHEST)) {
       at += 1;
       continue;
     }
     const { end, feeds } = blankRun(text, at);
     const blank = at === 0 || end === text.length ? "" : blankFor(text, end, feeds);
     if (end - at !== blank.length || feeds !== blank.length - (blank === " " ? 1 : 0)) {
-      result += text.slice(copied, at) + blank;
+      parts.push(text.slice(copied, at), blank);
       copied = end;
     }
     at = end;
   }
-  return copied === 0 ? text : result + text.slice(copied);
+  if (parts.length === 0) return text;
+  parts.push(text.slice(copied));
+  return parts.join("");
 }
 
 function blankRun(text: string, start: number): { end: number; feeds: number } {

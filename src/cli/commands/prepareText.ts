@@ -1,0 +1,136 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Manifest } from "../../data/manifest.js";
+import type { MimicInput, PrepareMimicOptions } from "../../data/mimic/prepareMimic.js";
+import type { Strip } from "../../data/textbookText.js";
+import { wholeNumber } from "../options.js";
+import type { CliContext } from "../run.js";
+
+interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit"> {
+  db?: string;
+  table?: string;
+  output?: string;
+  sections?: string[] | "whole";
+  explain?: string;
+  json?: boolean;
+}
+
+interface OutputFlags {
+  output: string;
+  json?: boolean;
+}
+
+/** Sources of running text, as commands below `medilora prepare`. */
+export function addTextSources(prepare: Command, context: CliContext): void {
+  addMimic(prepare.command("mimic"), context);
+  addTextbook(prepare.command("textbook"), context);
+  addGuidelines(prepare.command("guidelines"), context);
+}
+
+function addMimic(command: Command, context: CliContext): void {
+  command
+    .description("MIMIC-III's notes to completion rows")
+    .argument("[input]", "NOTEEVENTS.csv or NOTEEVENTS.csv.gz, unless --db is given")
+    .option("--db <url>", "read table noteevents of this PostgreSQL: postgres://user@host/database")
+    .option("--table <name>", "another table, perhaps with a schema (default: noteevents)")
+    .option("--output <file>", "completion rows, JSON lines; manifest and records of the documents stand beside it")
+    .option(
+      "--categories <list>",
+      "categories of notes, with commas, or all (default: Discharge summary)",
+      listOr("all"),
+    )
+    .option(
+      "--sections <list>",
+      "sections to keep, with commas, or whole for the whole note (default: all known)",
+      listOr("whole"),
+    )
+    .option("--limit <n>", "stop after n used notes", wholeNumber(1))
+    .addOption(
+      new Option("--explain <row-id>", "show this note before, after each rule, and after; writes no file").conflicts(
+        "output",
+      ),
+    )
+    .option("--json", "print the manifest as JSON")
+    .action(async (input: string | undefined, flags: MimicFlags) => {
+      const source = mimicInput(command, context, input, flags);
+      const { explainMimic, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
+      const sections = flags.sections as PrepareMimicOptions["sections"];
+      const { signal } = context;
+      if (flags.explain !== undefined)
+        context.out.data(await explainMimic({ input: source, sections, signal, rowId: flags.explain }));
+      else if (flags.output !== undefined) {
+        const { categories, limit, output } = flags;
+        print(context, flags, await prepareMimic({ input: source, output, categories, sections, limit, signal }));
+      } else command.error("error: required option '--output <file>' not specified");
+    });
+}
+
+function mimicInput(command: Command, context: CliContext, csv: string | undefined, flags: MimicFlags): MimicInput {
+  const { db: url, table } = flags;
+  if ((csv === undefined) === (url === undefined)) command.error("error: give either an input file or --db");
+  if (csv !== undefined && table !== undefined) command.error("error: --table goes with --db");
+  if (url === undefined) return { csv };
+  const onRetry = (lastRowId: string | null) =>
+    context.out.note(
+      `The connection was lost ${lastRowId === null ? "" : `after row ${lastRowId} `}and is tried again.`,
+    );
+  return { database: { url, table, onRetry } };
+}
+
+function addTextbook(command: Command, context: CliContext): void {
+  command
+    .description("textbooks, plain text, to completion rows")
+    .argument("<input...>", "text files, one a book, or folders of .txt files")
+    .requiredOption("--output <file>", "completion rows, JSON lines; manifest and records of the books stand beside it")
+    .addOption(
+      new Option(
+        "--strip <what>",
+        "symbols keeps sentence punctuation, all strips that too (default: symbols)",
+      ).choices(["symbols", "all"]),
+    )
+    .option("--json", "print the manifest as JSON")
+    .action(async (inputs: string[], { output, strip, ...flags }: OutputFlags & { strip?: Strip }) => {
+      const { prepareTextbook } = await import("../../data/textbook.js");
+      print(context, flags, await prepareTextbook({ inputs, output, strip, signal: context.signal }));
+    });
+}
+
+function addGuidelines(command: Command, context: CliContext): void {
+  command
+    .description("clinical guidelines (JSON lines with clean_text) to completion rows")
+    .argument("<input>", "JSON lines {id, source, title, clean_text, ...}")
+    .requiredOption(
+      "--output <file>",
+      "completion rows, JSON lines; manifest and records of the documents stand beside it",
+    )
+    .option("--json", "print the manifest as JSON")
+    .action(async (input: string, { output, ...flags }: OutputFlags) => {
+      const { prepareGuidelines } = await import("../../data/guidelines.js");
+      const manifest = await prepareGuidelines({ input, output, signal: context.signal });
+      const sources = Object.entries(manifest.bySource).map(
+        ([name, { used, read, characters }]) => `  ${name}: ${used} of ${read}, ${characters} characters`,
+      );
+      print(context, flags, manifest, sources);
+    });
+}
+
+function print({ out }: CliContext, { json }: { json?: boolean }, manifest: Manifest, details: string[] = []): void {
+  if (json) {
+    out.json(manifest);
+    return;
+  }
+  const { read, used, skipped } = manifest.counts;
+  const reasons = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
+  const first = `${used} of ${read} documents used${reasons.length > 0 ? `; skipped: ${reasons.join(", ")}` : ""}`;
+  const files = manifest.outputs.map(({ kind, path, rows }) => `${kind.padEnd(9)}  ${path}: ${rows} rows`);
+  out.data([first, ...details, ...files].join("\n"));
+}
+
+/** A list with commas, or one word that stands for another choice. */
+function listOr<Word extends string>(word: Word): (text: string) => string[] | Word {
+  return (text) => {
+    if (text.trim() === word) return word;
+    const items = text.split(",").map((item) => item.trim());
+    if (items.every((item) => item !== "")) return items;
+    throw new InvalidArgumentError(`It must be a list with commas, or ${word}.`);
+  };
+}

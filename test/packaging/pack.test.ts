@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { describe, it } from "node:test";
+import { repoFile } from "../native/helpers.js";
+
+interface Packed {
+  files: Array<{ path: string; size: number }>;
+  unpackedSize: number;
+}
+
+const manifest = JSON.parse(readFileSync(repoFile("package.json"), "utf8")) as {
+  bin: Record<string, string>;
+  exports: Record<string, string | { types: string; default: string }>;
+  dependencies: Record<string, string>;
+};
+
+function pack(): Packed {
+  const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: repoFile("."),
+    encoding: "utf8",
+  });
+  const answer = JSON.parse(output) as Packed[] | Record<string, Packed>;
+  return Array.isArray(answer) ? answer[0]! : Object.values(answer)[0]!;
+}
+
+describe("the npm package", () => {
+  const packed = pack();
+  const paths = new Set(packed.files.map(({ path }) => path));
+
+  it("holds what a consumer runs and builds with", () => {
+    for (const path of [
+      "LICENSE",
+      "README.md",
+      "CMakeLists.txt",
+      "binding.gyp",
+      "vendor/pin.json",
+      "vendor/unpack.mjs",
+    ])
+      assert.ok(paths.has(path), path);
+    for (const path of [
+      "scripts/install.mjs",
+      "scripts/build-native.mjs",
+      "native/addon/module.cpp",
+      "native/addon/exports.map",
+    ])
+      assert.ok(paths.has(path), path);
+    for (const bin of Object.values(manifest.bin)) assert.ok(paths.has(bin), bin);
+    const main = manifest.exports["."] as { types: string; default: string };
+    for (const path of Object.values(main)) assert.ok(paths.has(path.slice(2)), path);
+  });
+
+  it("holds no tests, models, data or sources of others, and is small", () => {
+    const strangers = [...paths].filter((path) =>
+      /^(test|assets|bench|docs|examples|build)\/|llama\.cpp\/|dist\/demo/.test(path),
+    );
+    assert.deepEqual(strangers, []);
+    assert.ok(packed.unpackedSize < 3e6, `${packed.unpackedSize} bytes`);
+  });
+
+  it("starts its commands with node", () => {
+    for (const bin of Object.values(manifest.bin))
+      assert.match(readFileSync(repoFile(bin), "utf8"), /^#!\/usr\/bin\/env node\n/, bin);
+  });
+});
+
+describe("the repository", () => {
+  it("pins node-llama-cpp exactly, to the version that vendor/pin.json names", () => {
+    const pin = JSON.parse(readFileSync(repoFile("vendor/pin.json"), "utf8")) as Record<string, string>;
+    assert.equal(manifest.dependencies["node-llama-cpp"], pin.nodeLlamaCpp);
+    assert.match(pin.bundleSha256!, /^[0-9a-f]{64}$/);
+    assert.match(pin.commit!, /^[0-9a-f]{40}$/);
+  });
+
+  it("holds no file over 15 MB and no sources that were unpacked", () => {
+    if (!existsSync(repoFile(".git"))) return;
+    const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: repoFile("."), encoding: "utf8" })
+      .split("\0")
+      .filter(Boolean);
+    for (const path of tracked) {
+      if (existsSync(repoFile(path))) assert.ok(statSync(repoFile(path)).size < 15e6, path);
+      assert.doesNotMatch(path, /^vendor\/llama\.cpp\//);
+    }
+  });
+});
+
+describe("the addon", () => {
+  const addon = repoFile("build/Release/medilora.node");
+
+  it("uses Node-API only: no symbol of V8 or libuv", {
+    skip: process.platform !== "linux" && "reads ELF with nm",
+  }, () => {
+    const symbols = execFileSync("nm", ["-D", "--undefined-only", addon], { encoding: "utf8", maxBuffer: 1e8 }).split(
+      "\n",
+    );
+    assert.ok(symbols.some((line) => / napi_create_function/.test(line)));
+    const foreign = symbols.filter((line) => / (uv_|_ZN2v8|_ZNK2v8|_ZN4node)/.test(line));
+    assert.deepEqual(foreign, []);
+  });
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { prepareGuidelines } from "../../dist/data/guidelines.js";
+import { boilerplate, citationMarks, references } from "../../dist/data/guidelineText.js";
+import { loadRows } from "../../dist/data/rows.js";
+import { sha256File } from "../../dist/util/hash.js";
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "medilora-guidelines-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+test("references: from their heading to the next one of the same level or above", () => {
+  const cases: Array<[string, string]> = [
+    ["# A\ntext\n## References\n1. x\n### Books\ny\n## B\nmore", "# A\ntext\n## B\nmore"],
+    ["text\nREFERENCES:\nSmith J. 2001\nfree text\n2 Methods\nmore", "text\n2 Methods\nmore"],
+    ["text\n9. Bibliography\nx\nAPPENDIX\nmore", "text\nAPPENDIX\nmore"],
+    ["text\nReferences and notes\nx", "text"],
+    ["See the references below.\nReferences are listed.", "See the references below.\nReferences are listed."],
+    ["## References\nx\n# Works cited\ny\n# End", "# End"],
+  ];
+  for (const [text, expected] of cases) assert.equal(references.apply(text), expected, text);
+});
+
+test("references: entries of a list go wherever they stand, recommendations with years stay", () => {
+  const entries = [
+    "12. Smith J, Doe A. Title of a paper. Lancet 2010;375:123-30.",
+    "[3] Doe A et al. Another paper. 1998.",
+    "Miller AB, Jones C. On guidelines. BMJ 2004; 328(7454): 1490.",
+    "4) WHO. A report, 2016. https://example.org/report",
+  ];
+  const kept = [
+    "1. Offer annual review to adults diagnosed after 2010.",
+    "In 2015 the committee met again (see et al. above).",
+    "2. Give 500 mg twice daily.",
+  ];
+  assert.equal(references.apply([...entries, ...kept].join("\n")), kept.join("\n"));
+});
+
+test("boilerplate: short lines of a page's frame go, headings and long paragraphs stay", () => {
+  const dropped = [
+    "\u00a9 2020 Some Society. All rights reserved.",
+    "Copyright 2019",
+    "Back to top",
+    "  Skip to main content",
+    "Page 3 of 90",
+    "17",
+    "- 4 -",
+    "https://example.org/guideline",
+    "Last updated: May 2021",
+    "Conflicts of interest: none",
+    "* Download PDF",
+  ];
+  const kept = [
+    "# Management of back pain",
+    "Background",
+    "17 patients were seen.",
+    "Copyright of drugs ".repeat(20),
+    "The page is long.",
+    "Click with the tongue",
+    "",
+  ];
+  assert.equal(boilerplate.apply([...dropped, ...kept].join("\n")), kept.join("\n"));
+});
+
+test("citation marks go, other brackets stay", () => {
+  assert.equal(
+    citationMarks.apply("Aspirin helps [3], as shown [1, 4-6] and [12\u201314]. Give [see table] 2 mg [1.5-2]."),
+    "Aspirin helps, as shown and. Give [see table] 2 mg [1.5-2].",
+  );
+});
+
+const lines = [
+  {
+    id: "g1",
+    source: "nice",
+    title: "Asthma",
+    clean_text: "# Asthma\n\nOffer a plan [2].\n\n## References\n1. x",
+    raw_text: "no",
+  },
+  { id: 7, source: "nice", title: "Gout", clean_text: "", raw_text: "Give colchicine.\nBack to top" },
+  { source: "who", title: "", text: "Wash hands." },
+  { id: "g4", source: "who", title: "Empty", clean_text: "Back to top" },
+  { id: "g5", title: "Nothing" },
+];
+
+test("guidelines become rows, counted by source", async () => {
+  const place = await mkdtemp(join(folder, "all-"));
+  const input = join(place, "in.jsonl");
+  const output = join(place, "out.jsonl");
+  await writeFile(input, lines.map((line) => `${JSON.stringify(line)}\n`).join("\n"));
+  const manifest = await prepareGuidelines({ input, output });
+  assert.deepEqual(await loadRows(output), [
+    { id: "g1", text: "# Asthma\n\nOffer a plan." },
+    { id: "7", text: "# Gout\n\nGive colchicine." },
+    { id: "who-5", text: "Wash hands." },
+  ]);
+  assert.deepEqual(manifest.counts, { read: 5, used: 3, skipped: { empty: 1, "no-text": 1 } });
+  assert.deepEqual(manifest.bySource, {
+    nice: { read: 2, used: 2, characters: 23 + 24 },
+    who: { read: 2, used: 1, characters: 11 },
+    unknown: { read: 1, used: 0, characters: 0 },
+  });
+  assert.deepEqual(manifest.source, { path: input, sha256: await sha256File(input) });
+  assert.deepEqual(JSON.parse(await readFile(`${output}.manifest.json`, "utf8")), manifest);
+  const records = (await readFile(`${output}.documents.jsonl`, "utf8")).trimEnd().split("\n");
+  assert.deepEqual(
+    records.map((record) => (JSON.parse(record) as { id: string; outcome: string }).outcome),
+    ["used", "used", "used", "empty", "no-text"],
+  );
+});
+
+test("broken lines are named with their field, and nothing is written", async () => {
+  const place = await mkdtemp(join(folder, "bad-"));
+  const input = join(place, "in.jsonl");
+  const cases: Array<[string, string, RegExp]> = [
+    ["{", "DATA_INVALID", /line 1: is not valid JSON/],
+    ['{"clean_text": 5}', "DATA_INVALID", /line 1: field clean_text must be a string/],
+    ['{"id": {}, "text": "a"}', "DATA_INVALID", /line 1: field id must be/],
+    ['{"id": " ", "text": "a"}', "DATA_INVALID", /line 1: field id must be/],
+    ['{"id": "a", "text": " "}', "DATA_EMPTY", /no guideline with text/],
+  ];
+  for (const [content, code, message] of cases) {
+    await writeFile(input, content);
+    await assert.rejects(prepareGuidelines({ input, output: join(place, "out.jsonl") }), { code, message });
+  }
+  await assert.rejects(prepareGuidelines({ input, output: input }), { code: "ARGUMENT_INVALID" });
+  assert.deepEqual(await readdir(place), ["in.jsonl"]);
+});
+
+const medquad = fileURLToPath(new URL("../../../shared/data/corpus/medquad.jsonl", import.meta.url));
+
+test("NIH answers as guidelines: nearly all of the text is kept", {
+  skip: existsSync(medquad) ? false : "shared/data/corpus is not here",
+}, async () => {
+  const input = join(folder, "medquad.jsonl");
+  const output = join(folder, "medquad-out.jsonl");
+  const answers = readFileSync(medquad, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line, index) => {
+      const { source, focus, answer } = JSON.parse(line) as Record<string, string>;
+      return { id: `q${index}`, source, title: focus, clean_text: answer };
+    });
+  await writeFile(input, answers.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const { counts, bySource } = await prepareGuidelines({ input, output });
+  assert.equal(counts.read, answers.length);
+  const sums = Object.values(bySource);
+  assert.equal(
+    sums.reduce((sum, { read }) => sum + read, 0),
+    answers.length,
+  );
+  const withText = answers.filter(({ clean_text }) => clean_text?.trim()).length;
+  assert.ok(counts.used > 0.99 * withText, `${counts.used} of ${withText}`);
+  const before = answers.reduce((sum, { clean_text }) => sum + (clean_text?.length ?? 0), 0);
+  assert.ok(sums.reduce((sum, { characters }) => sum + characters, 0) > 0.9 * before);
+});

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { brackets } from "../../dist/data/mimic/brackets.js";
+import { isListItem, lists } from "../../dist/data/mimic/lists.js";
+import { rulers } from "../../dist/data/mimic/rulers.js";
+import { wraps } from "../../dist/data/mimic/wraps.js";
+import type { TextRule } from "../../dist/data/text/rule.js";
+
+function check({ apply }: TextRule, cases: ReadonlyArray<readonly [string, string]>): void {
+  for (const [text, expected] of cases) assert.equal(apply(text), expected, JSON.stringify(text));
+}
+
+test("brackets: with a digit they become round, without they go", () => {
+  check(brackets, [
+    ["K 3.1 [3.5-5.0] low", "K 3.1 (3.5-5.0) low"],
+    ["[x] yes [ ] no", "  yes   no"],
+    ["clean [sic], dry", "clean  , dry"],
+    ["{template} and {2 mg}", "  and (2 mg)"],
+    ["(kept) and <1.0", "(kept) and <1.0"],
+    ["a [ b", "a   b"],
+    ["a ] b }", "a   b  "],
+    ["[a [1] b]", " a (1) b "],
+    ["[a}", " a "],
+    ["[one\n\ntwo]", " one\n\ntwo "],
+    ["[one\ntwo]", " "],
+  ]);
+  assert.equal(brackets.apply(`[${"x".repeat(201)}]`), ` ${"x".repeat(201)} `);
+});
+
+test("rulers: whole lines become empty, runs inside a line a space", () => {
+  check(rulers, [
+    ["a\n-----\nb", "a\n\nb"],
+    ["a\n- - - -\nb", "a\n\nb"],
+    ["***", ""],
+    ["--", "--"],
+    ["Name: ________ Date", "Name:   Date"],
+    ["Hgb.......12.1", "Hgb 12.1"],
+    ["wait... and T-38.9 + ++ --> x", "wait... and T-38.9 + ++ --> x"],
+    ["a ==== b\n====", "a   b\n"],
+  ]);
+});
+
+test("lists: one form of bullets and numbers", () => {
+  check(lists, [
+    ["* a\n\u2022 b\n# c\n-- d\n-> e", "- a\n- b\n- c\n- d\n- e"],
+    ["1) a\n(2) b\n3.c\n  4.  d", "1. a\n2. b\n3. c\n4. d"],
+    ["1.5 mg\n#30 tablets\n12/5 shift\n100. x", "1.5 mg\n#30 tablets\n12/5 shift\n100. x"],
+    ["+ bowel sounds\n- edema", "+ bowel sounds\n- edema"],
+    ["1.\nAspirin\n2.\n\n  Heparin", "1. Aspirin\n2. Heparin"],
+    ["1.\n2. b", "1.\n2. b"],
+    ["last 3.\n4.", "last 3.\n4."],
+    ["-\n-\na", "- -\na"],
+  ]);
+  assert.deepEqual(["- a", "2. b", "  + c", "-a", "2.5 mg", "word"].map(isListItem), [
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+const long = "The patient was brought in by ambulance after he was found"; // 58 characters
+const middle = "He was then seen by the medical team and was"; // 44 characters
+
+test("wraps: a line goes behind a long one, or behind one that ends open when it goes on in lower case", () => {
+  check({ ...wraps }, [
+    [`${long}\non the floor.\nNext`, `${long} on the floor.\nNext`],
+    [`${long}\nBy his wife.`, `${long} By his wife.`],
+    [`${middle}\nwell.`, `${middle} well.`],
+    [`${middle}\nWell.`, `${middle}\nWell.`],
+    [`${middle}.\nwell`, `${middle}.\nwell`],
+    ["aspirin 81 mg\natorvastatin 20 mg", "aspirin 81 mg\natorvastatin 20 mg"],
+    [`${long} in follow-\nup`, `${long} in follow-up`],
+    [`${long} in his/\nher`, `${long} in his/her`],
+    [`  ${long}  \n   there.`, `  ${long} there.`],
+  ]);
+});
+
+test("wraps: what begins anew stays on its line", () => {
+  for (const line of [
+    "",
+    "- item",
+    "2. item",
+    "CV: regular",
+    "Past Medical History: none",
+    "06:10AM BLOOD WBC-8.1",
+    "[**2151-7-16**] 06:10AM BLOOD WBC-8.1",
+    "SOCIAL HISTORY",
+    "Physical Exam",
+    "FLUIDS, ELECTROLYTES AND NUTRITION: fed",
+  ])
+    assert.equal(wraps.apply(`${long}\n${line}`), `${long}\n${line}`);
+  assert.equal(wraps.apply("a\n\nb\n"), "a\n\nb\n");
+  assert.equal(wraps.apply(""), "");
+});

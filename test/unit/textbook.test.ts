@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { loadRows } from "../../dist/data/rows.js";
+import { prepareTextbook } from "../../dist/data/textbook.js";
+import { LineJoiner, stripRule, unicode } from "../../dist/data/textbookText.js";
+import { sha256File } from "../../dist/util/hash.js";
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "medilora-textbook-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+test("unicode: one form for what looks alike; powers and fractions stay apart from their digits", () => {
+  const cases: Array<[string, string]> = [
+    ["\ufb01ber of e\ufb03cient", "fiber of efficient"],
+    ["cafe\u0301", "caf\u00e9"],
+    ["5 \u00b5g", "5 \u03bcg"],
+    ["37 \u2103, 37 \u00b0C, 37 \u00baC", "37 \u00b0C, 37 \u00b0C, 37 \u00b0C"],
+    ["\uff11\uff12 \uff2d\uff32\uff29", "12 MRI"],
+    ["\u201cA\u201d \u2018b\u2019 c\u2013d\u2014e\u2212f g\u2026", "\"A\" 'b' c-d-e-f g..."],
+    ["10\u2075 m\u00b2 \u00bd", "10\u2075 m\u00b2 \u00bd"],
+    ["\u03b1-helix, \u03b2-blocker, \u0394G", "\u03b1-helix, \u03b2-blocker, \u0394G"],
+    ["Drug\u2122", "Drug\u2122"],
+  ];
+  for (const [text, expected] of cases) assert.equal(unicode.apply(text), expected);
+});
+
+test("strip: symbols keeps sentence punctuation, all does not; letters, marks, digits and degrees stay in both", () => {
+  const text = '\u03b1-helix* at 37 \u00b0C \u2192 10\u2075 (5 \u03bcg/mL) = "90%"; what? n\u0303!';
+  assert.equal(
+    stripRule("symbols").apply(text),
+    '\u03b1-helix  at 37 \u00b0C   10\u2075 (5 \u03bcg/mL)   "90%"; what? n\u0303!',
+  );
+  assert.equal(
+    stripRule("all").apply(text),
+    "\u03b1 helix  at 37 \u00b0C   10\u2075  5 \u03bcg mL     90  what  n\u0303 ",
+  );
+  assert.deepEqual(
+    [stripRule("symbols").name, stripRule("all").name],
+    ["textbook/strip-symbols@1", "textbook/strip-all@1"],
+  );
+});
+
+test("lines of fewer than five tokens go in front of the following line", () => {
+  const join = (lines: string[]) => {
+    const joiner = new LineJoiner();
+    const out = lines.map((line) => joiner.add(line)).filter((line) => line !== undefined);
+    const end = joiner.end();
+    return end === undefined ? out : [...out, end];
+  };
+  assert.deepEqual(join(["one two three four five", "a b c d", "", "e f", "six"]), [
+    "one two three four five",
+    "a b c d e f",
+    "six",
+  ]);
+  assert.deepEqual(join(["a", "b", "c", "d", "e", "f"]), ["a b c d e", "f"]);
+  assert.deepEqual(join(["  ", ""]), []);
+  assert.deepEqual(join([" a  b ", "c d e"]), ["a  b c d e"]);
+});
+
+test("books become rows, with counts by line", async () => {
+  const place = await mkdtemp(join(folder, "books-"));
+  await mkdir(join(place, "b"));
+  await writeFile(
+    join(place, "b", "two.txt"),
+    "Cells\r\n\r\nAll living things are made of cells.\n***\n* * * * *\nEnd",
+  );
+  await writeFile(join(place, "b", "notes.md"), "not read");
+  await writeFile(join(place, "one.txt"), "The heart has four chambers \u2192 two atria.\n");
+  const output = join(place, "out.jsonl");
+  const inputs = [join(place, "one.txt"), join(place, "b")];
+  const manifest = await prepareTextbook({ inputs, output });
+  assert.deepEqual(await loadRows(output), [
+    { id: "one.txt#1", text: "The heart has four chambers two atria." },
+    { id: "two.txt#1", text: "Cells All living things are made of cells.\nEnd" },
+  ]);
+  // "***" went in front of "* * * * *", and nothing was left of both.
+  assert.deepEqual(manifest.lines, { read: 7, empty: 1, joined: 2, stripped: 1, written: 3 });
+  assert.deepEqual(manifest.counts, { read: 2, used: 2, skipped: {} });
+  assert.deepEqual(
+    manifest.source,
+    await Promise.all(
+      [inputs[0] as string, join(place, "b", "two.txt")].map(async (path) => ({
+        path,
+        sha256: await sha256File(path),
+      })),
+    ),
+  );
+  assert.deepEqual(manifest.rules.clean, [
+    "text/characters@1",
+    "textbook/unicode@1",
+    "textbook/short-lines@1",
+    "textbook/strip-symbols@1",
+    "text/blanks@1",
+  ]);
+  const strict = await prepareTextbook({ inputs, output, strip: "all" });
+  assert.equal((await loadRows(output))[0]?.id, "one.txt#1");
+  assert.equal(
+    ((await loadRows(output))[1] as { text: string }).text,
+    "Cells All living things are made of cells\nEnd",
+  );
+  assert.ok(strict.rules.clean.includes("textbook/strip-all@1"));
+  assert.deepEqual(JSON.parse(await readFile(`${output}.manifest.json`, "utf8")), strict);
+});
+
+test("a long book is cut into rows at line ends, and nothing is lost", async () => {
+  const line = `${"word ".repeat(199)}word.`; // 1000 characters
+  const path = join(folder, "long.txt");
+  const output = join(folder, "long.jsonl");
+  await writeFile(path, `${line}\n`.repeat(100));
+  await prepareTextbook({ inputs: [path], output });
+  const rows = (await loadRows(output)) as Array<{ id: string; text: string }>;
+  // 33 lines of 1001 characters are the first to pass 32768.
+  assert.deepEqual(
+    rows.map(({ id, text }) => [id, text.split("\n").length]),
+    [
+      ["long.txt#1", 33],
+      ["long.txt#2", 33],
+      ["long.txt#3", 33],
+      ["long.txt#4", 1],
+    ],
+  );
+});
+
+test("what cannot be read or used is named, and nothing is written", async () => {
+  const place = await mkdtemp(join(folder, "bad-"));
+  const output = join(place, "out.jsonl");
+  const file = async (name: string, content: string | Buffer) => {
+    const path = join(place, name);
+    await writeFile(path, content);
+    return path;
+  };
+  const blank = await file("blank.txt", "\n \n***\n");
+  const bytes = await file("bytes.txt", Buffer.from([0xff, 0x00, 0x0a]));
+  await mkdir(join(place, "empty"));
+  await mkdir(join(place, "other"));
+  const twin = await file("other/blank.txt", "x");
+  const run = (inputs: string[]) => prepareTextbook({ inputs, output });
+  await assert.rejects(run([blank]), { code: "DATA_EMPTY" });
+  await assert.rejects(run([bytes]), { code: "DATA_INVALID", message: /bytes\.txt, line 1: is not UTF-8/ });
+  await assert.rejects(run([join(place, "empty")]), { code: "DATA_EMPTY", message: /no \.txt file/ });
+  await assert.rejects(run([join(place, "none.txt")]), { code: "FILE_NOT_FOUND" });
+  await assert.rejects(run([blank, twin]), { code: "ARGUMENT_INVALID", message: /called blank\.txt/ });
+  await assert.rejects(run([]), { code: "ARGUMENT_INVALID" });
+  await assert.rejects(prepareTextbook({ inputs: [blank], output, strip: "none" as "all" }), {
+    code: "ARGUMENT_INVALID",
+  });
+  assert.deepEqual(
+    (await readdir(place)).filter((name) => name.includes("out")),
+    [],
+  );
+});
+
+const books = fileURLToPath(new URL("../../../shared/data/corpus/openstax", import.meta.url));
+
+test("two real textbooks: no symbol and no empty line is left", {
+  skip: existsSync(books) ? false : "shared/data/corpus is not here",
+}, async () => {
+  const output = join(folder, "openstax.jsonl");
+  const { counts } = await prepareTextbook({ inputs: [books], output });
+  assert.deepEqual(counts, { read: 2, used: 2, skipped: {} });
+  const rows = (await loadRows(output)) as Array<{ text: string }>;
+  assert.ok(rows.length > 100);
+  for (const [index, { text }] of rows.entries()) {
+    const lines = text.split("\n");
+    assert.ok(!/[^\p{L}\p{M}\p{N}\u00b0\s.,;:?!'"()/%-]/u.test(text), `row ${index}`);
+    assert.ok(lines.every((line) => line.trim() === line && line !== ""));
+  }
+});
