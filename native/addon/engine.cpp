@@ -5,6 +5,7 @@
 #include "addon/handle.h"
 #include "addon/module.h"
 #include "infer/engine.h"
+#include "infer/score.h"
 #include "infer/vocab.h"
 #include "util/thread_pool.h"
 
@@ -153,11 +154,12 @@ Request read_request(const Args& args) {
     return request;
 }
 
-std::vector<Request> read_requests(const Args& args) {
+/// The items of `requests`, each through `read`; an error names the request.
+template <typename Request> std::vector<Request> read_requests(const Args& args, Request (*read)(const Args&)) {
     std::vector<Request> requests;
     each(args, "requests", [&](const Args& request) {
         try {
-            requests.push_back(read_request(request));
+            requests.push_back(read(request));
         } catch (const Error& error) {
             throw Error(error.code(), "Request " + std::to_string(requests.size()) + ": " + error.what());
         }
@@ -187,13 +189,63 @@ Napi::Value result_to_js(Napi::Env env, const Result& result) {
 ///                logprobs, promptTokens} as each request ends
 Napi::Value engine_generate(const Napi::CallbackInfo& info) {
     const Args args(info[1]);
-    auto requests = std::make_shared<const std::vector<Request>>(read_requests(args));
+    auto requests = std::make_shared<const std::vector<Request>>(read_requests(args, read_request));
     const bool share_prefix = args.boolean("sharePrefix", true);
     auto occupied = std::make_shared<Occupied>(EngineHandle::get(info[0]));
     return start_job(info.Env(), info[1], [occupied, requests, share_prefix](JobContext& job) -> ValueBuilder {
         occupied->engine().generate(*requests, share_prefix, job.cancel, [&job](Result&& result) {
             auto shared = std::make_shared<const Result>(std::move(result));
             job.report([shared](Napi::Env env) { return result_to_js(env, *shared); });
+        });
+        return undefined_value;
+    });
+}
+
+/// An Int32Array that a request holds, or one of several.
+std::vector<int32_t> tokens_of(const Napi::Value& value, const std::string& name) {
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
+        throw Error("ARGUMENT_INVALID", name + " must be an Int32Array.");
+    const auto array = value.As<Napi::Int32Array>();
+    return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+ScoreRequest read_score_request(const Args& args) {
+    ScoreRequest request;
+    request.context = args.ints("context");
+    if (!args.get("continuations").IsArray())
+        throw Error("ARGUMENT_INVALID", "Option `continuations` must be an array of Int32Arrays.");
+    const auto array = args.get("continuations").As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i)
+        request.continuations.push_back(tokens_of(array.Get(i), "Continuation " + std::to_string(i)));
+    return request;
+}
+
+Napi::Value score_to_js(Napi::Env env, const ScoreResult& result) {
+    auto logprobs = Napi::Float64Array::New(env, result.scores.size());
+    auto greedy = Napi::Array::New(env, result.scores.size());
+    for (size_t i = 0; i < result.scores.size(); ++i) {
+        logprobs[i] = result.scores[i].logprob;
+        greedy.Set(static_cast<uint32_t>(i), Napi::Boolean::New(env, result.scores[i].is_greedy));
+    }
+    auto value = Napi::Object::New(env);
+    value.Set("type", "score");
+    value.Set("index", static_cast<double>(result.index));
+    value.Set("logprobs", logprobs);
+    value.Set("isGreedy", greedy);
+    return value;
+}
+
+/// engineScore(handle, {requests: [{context, continuations}], sharePrefix, cancel, onProgress}) -> Promise<undefined>;
+/// progress {type: "score", index, logprobs, isGreedy} as each request ends
+Napi::Value engine_score(const Napi::CallbackInfo& info) {
+    const Args args(info[1]);
+    auto requests = std::make_shared<const std::vector<ScoreRequest>>(read_requests(args, read_score_request));
+    const bool share_prefix = args.boolean("sharePrefix", true);
+    auto occupied = std::make_shared<Occupied>(EngineHandle::get(info[0]));
+    return start_job(info.Env(), info[1], [occupied, requests, share_prefix](JobContext& job) -> ValueBuilder {
+        occupied->engine().score(*requests, share_prefix, job.cancel, [&job](ScoreResult&& result) {
+            auto shared = std::make_shared<const ScoreResult>(std::move(result));
+            job.report([shared](Napi::Env env) { return score_to_js(env, *shared); });
         });
         return undefined_value;
     });
@@ -221,6 +273,7 @@ void register_engine(Napi::Env env, Napi::Object exports) {
     add_function<engine_open>(env, exports, "engineOpen");
     add_function<engine_info>(env, exports, "engineInfo");
     add_function<engine_generate>(env, exports, "engineGenerate");
+    add_function<engine_score>(env, exports, "engineScore");
     add_function<engine_logits>(env, exports, "engineLogits");
     add_function<engine_dispose>(env, exports, "engineDispose");
 }

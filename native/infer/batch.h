@@ -4,10 +4,12 @@
 
 namespace medilora {
 
-/// A llama_batch that is filled token by token; every token belongs to one sequence.
+/// A llama_batch that is filled token by token; a token may belong to several sequences with consecutive ids.
 class Batch {
   public:
-    explicit Batch(int32_t capacity) : batch_(llama_batch_init(capacity, 0, 1)), capacity_(capacity) {}
+    /// `sequences` is the most that one token may belong to.
+    Batch(int32_t capacity, int32_t sequences)
+        : batch_(llama_batch_init(capacity, 0, sequences)), capacity_(capacity) {}
     ~Batch() { llama_batch_free(batch_); }
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
@@ -26,6 +28,12 @@ class Batch {
         batch_.seq_id[row][0] = sequence;
         batch_.logits[row] = wants_logits;
         return row;
+    }
+
+    /// Gives the token of a row to the next `more` sequences as well.
+    void share(int32_t row, int32_t more) {
+        for (int32_t i = 1; i <= more; ++i) batch_.seq_id[row][i] = batch_.seq_id[row][0] + i;
+        batch_.n_seq_id[row] = 1 + more;
     }
 
   private:

@@ -4,6 +4,7 @@
 
 #include "gemm/ggml_backend.h"
 #include "infer/generate.h"
+#include "infer/score.h"
 #include "infer/vocab.h"
 #include "util/error.h"
 #include "util/llama_runtime.h"
@@ -80,7 +81,8 @@ class AbortScope {
 
 Engine::Engine(const EngineOptions& options, const Cancel& cancel, const LoadProgress& progress)
     : options_(checked(options)), model_(options_.model, cancel, progress), threads_(options_.threads),
-      context_(open_context(model_, options_)), batch_(static_cast<int32_t>(llama_n_batch(context_.get()))) {
+      context_(open_context(model_, options_)),
+      batch_(static_cast<int32_t>(llama_n_batch(context_.get())), static_cast<int32_t>(options_.sequences)) {
     if (memory() == nullptr)
         throw Error("ARCHITECTURE_UNSUPPORTED", options_.model.path + " has no KV cache. Use a decoder-only model.");
     threads_.attach(context_.get());
@@ -120,6 +122,12 @@ void Engine::generate(const std::vector<Request>& requests, bool share_prefix, c
                       const std::function<void(Result&&)>& on_result) {
     check_requests(requests, vocab(), sequence_limit());
     if (!requests.empty()) Generation(*this, requests, share_prefix && can_fall_back(), cancel, on_result).run();
+}
+
+void Engine::score(const std::vector<ScoreRequest>& requests, bool share_prefix, const Cancel& cancel,
+                   const std::function<void(ScoreResult&&)>& on_result) {
+    check_score_requests(requests, vocab(), sequence_limit());
+    if (!requests.empty()) Scoring(*this, requests, share_prefix && can_fall_back(), cancel, on_result).run();
 }
 
 std::vector<float> Engine::logits(const std::vector<llama_token>& tokens, const Cancel& cancel) {

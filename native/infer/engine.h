@@ -8,8 +8,11 @@
 #include "infer/graph_threads.h"
 #include "infer/model.h"
 #include "infer/request.h"
+#include "infer/score_plan.h"
 
 namespace medilora {
+
+struct ScoreResult;
 
 struct EngineOptions {
     ModelOptions model;
@@ -32,6 +35,11 @@ class Engine {
     /// Answers every request (see generate.h) and calls on_result as each ends, on this thread.
     void generate(const std::vector<Request>& requests, bool share_prefix, const Cancel& cancel,
                   const std::function<void(Result&&)>& on_result);
+
+    /// Scores every continuation of every request (see score.h) and calls on_result as each request ends, on this
+    /// thread.
+    void score(const std::vector<ScoreRequest>& requests, bool share_prefix, const Cancel& cancel,
+               const std::function<void(ScoreResult&&)>& on_result);
 
     /// Logits of one sequence: [tokens, vocab]. Throws CONTEXT_EXCEEDED, TOKEN_OUT_OF_RANGE, ARGUMENT_INVALID, ABORTED.
     std::vector<float> logits(const std::vector<llama_token>& tokens, const Cancel& cancel);
