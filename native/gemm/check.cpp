@@ -58,7 +58,7 @@ void compute(const GemmCase& c, const Matrices& x, int threads, float* out) {
     ThreadPool pool(threads);
     Gemm gemm(pool, *c.set, 0);
     if (c.direction == GemmCase::kForward)
-        gemm.forward(weight, x.a.data(), x.m, out, c.accumulate);
+        gemm.forward(weight, x.a.data(), x.m, out);
     else if (c.direction == GemmCase::kBackward)
         gemm.backward(weight, x.a.data(), x.m, out, c.accumulate);
     else
@@ -88,7 +88,7 @@ double relative_error(const GemmCase& c, const Matrices& x, const float* before,
     double difference = 0, norm = 0;
     for (int64_t i = 0; i < x.m; ++i) {
         for (int64_t j = 0; j < x.n; ++j) {
-            sum[j] = c.accumulate ? before[i * x.n + j] : 0.0;
+            sum[j] = c.accumulates() ? before[i * x.n + j] : 0.0;
             squares[j] = sum[j] * sum[j];
         }
         for (int64_t p = 0; p < x.k; ++p) {

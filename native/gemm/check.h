@@ -18,6 +18,8 @@ struct GemmCase {
     int threads = 1;
     const Kernels* set = nullptr;
     bool accumulate = false;
+    /// The forward product never does.
+    bool accumulates() const { return accumulate && direction != kForward; }
     bool through_ggml = false; ///< as an operation of the ggml backend
 };
 

@@ -132,9 +132,9 @@ void Gemm::backward(const WeightView& w, MatrixView dy, int64_t n, float* dx, in
     run({format(w, exact), n, w.cols, w.rows, dy, 1.0f, PanelSource(set_, w, false), dx, ldx, false});
 }
 
-void Gemm::forward(const WeightView& w, const float* x, int64_t n, float* y, bool accumulate) {
-    if (ggml_serves(w)) return through_ggml(w, false, x, n, y, accumulate);
-    run({format(w), n, w.rows, w.cols, {x, w.cols, 1}, 1.0f, PanelSource(set_, w, true), y, w.rows, accumulate});
+void Gemm::forward(const WeightView& w, const float* x, int64_t n, float* y, bool exact) {
+    if (ggml_serves(w)) return through_ggml(w, false, x, n, y, false);
+    forward(w, {x, w.cols, 1}, n, y, w.rows, exact);
 }
 
 void Gemm::backward(const WeightView& w, const float* dy, int64_t n, float* dx, bool accumulate) {

@@ -40,15 +40,15 @@ class Gemm {
     explicit Gemm(ThreadPool& pool, const Kernels& set = kernels(), int64_t narrow = kNarrow)
         : pool_(pool), set_(set), narrow_(narrow) {}
 
-    /// y[n, rows] (+)= x[n, cols] W^T
-    void forward(const WeightView& w, const float* x, int64_t n, float* y, bool accumulate = false);
+    /// y[n, rows] = x[n, cols] W^T; `exact` asks for float32 whatever the weight's type.
+    void forward(const WeightView& w, const float* x, int64_t n, float* y, bool exact = false);
     /// dx[n, cols] (+)= dy[n, rows] W
     void backward(const WeightView& w, const float* dy, int64_t n, float* dx, bool accumulate = false);
     /// C[m, n] (+)= alpha A[m, k] B[k, n]; C is row-major, ldc floats from row to row. Always float32.
     void multiply(int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b, float* c, int64_t ldc, float alpha,
                   bool accumulate);
 
-    // The same with all strides free, for ggml's operations. `exact` asks for float32 whatever the weight's type.
+    // The same with all strides free, for ggml's operations.
 
     /// y[n, rows] = x W^T where x is any view [n, cols]; ldy floats from row to row of y.
     void forward(const WeightView& w, MatrixView x, int64_t n, float* y, int64_t ldy, bool exact);

@@ -98,6 +98,8 @@ void Scoring::add_token(size_t strand, size_t last, size_t position, size_t wave
 void Scoring::flush() {
     if (engine_.batch().size() == 0) return;
     engine_.decode(cancel_);
+    // llama.cpp puts its rows in order when first asked for one: not from several threads.
+    for (Row& row : rows_) row.logits = engine_.row(row.row);
     threads_.run(static_cast<int64_t>(rows_.size()), [&](int64_t i, int) { score_row(rows_[i]); });
     add_up();
     rows_.clear();
@@ -106,16 +108,16 @@ void Scoring::flush() {
 }
 
 void Scoring::score_row(const Row& row) {
-    const float* logits = engine_.row(row.row);
     const int32_t size = llama_vocab_n_tokens(engine_.vocab());
-    const double total = log_sum_exp(logits, size);
+    const double total = log_sum_exp(row.logits, size);
     if (!std::isfinite(total))
         throw Error("MODEL_INVALID", "Request " + std::to_string(plan_.paths()[reads_[row.first_read].path].request) +
                                          ": the model's logits are not finite. The model or adapter is damaged.");
-    const llama_token likeliest = static_cast<llama_token>(std::max_element(logits, logits + size) - logits);
+    const llama_token likeliest =
+        static_cast<llama_token>(std::max_element(row.logits, row.logits + size) - row.logits);
     for (size_t i = row.first_read; i < row.first_read + row.reads; ++i) {
         Read& read = reads_[i];
-        read.logprob = logits[read.target] - total;
+        read.logprob = row.logits[read.target] - total;
         read.is_greedy = read.target == likeliest;
     }
 }

@@ -33,6 +33,7 @@ class Scoring {
     struct Row {
         int32_t row;
         size_t first_read, reads; ///< into reads_
+        const float* logits = nullptr;
     };
     struct Read {
         size_t path;

@@ -30,7 +30,7 @@ void add_bias_gradient(Compute& c, const float* dy, int64_t n, int64_t out, floa
 
 void linear_forward(Compute& c, const Linear& layer, const Dropout& dropout, LinearScratch& scratch, const float* x,
                     int64_t n, float* y, float* u) {
-    c.gemm.forward(layer.weight, x, n, y);
+    c.gemm.forward(layer.weight, x, n, y, layer.exact_forward);
     if (layer.bias != nullptr) add_bias(c, layer.bias, n, layer.out(), y);
     const LoraBranch& lora = layer.lora;
     if (lora.rank == 0) return;

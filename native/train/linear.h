@@ -22,6 +22,8 @@ struct LoraBranch {
 struct Linear {
     WeightView weight; // [out, in]
     LoraBranch lora;
+    /// Multiply in float32 in the forward pass, whatever the weight's type.
+    bool exact_forward = false;
     float* weight_gradient = nullptr; // [out, in]
     const float* bias = nullptr;      // [out], null: none
     float* bias_gradient = nullptr;   // [out]

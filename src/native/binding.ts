@@ -113,6 +113,28 @@ export interface GenerateCall extends JobOptions<GenerateResult> {
   sharePrefix?: boolean;
 }
 
+export interface ScoreRequest {
+  /** At least one token. */
+  context: Int32Array;
+  /** At least one, each of at least one token. */
+  continuations: readonly Int32Array[];
+}
+
+export interface ScoreResult {
+  type: "score";
+  /** Which request this is of; results come in the order in which the requests end. */
+  index: number;
+  /** [continuations]: sum over its tokens of ln p(token | context and the tokens before it). */
+  logprobs: Float64Array;
+  /** [continuations]: whether each of its tokens is the likeliest one. */
+  isGreedy: boolean[];
+}
+
+export interface ScoreCall extends JobOptions<ScoreResult> {
+  requests: readonly ScoreRequest[];
+  sharePrefix?: boolean;
+}
+
 export interface LogitsCall extends JobOptions<never> {
   tokens: Int32Array;
 }
@@ -227,6 +249,7 @@ export interface NativeBinding extends TrainingBinding, GemmBinding {
   engineOpen(options: EngineOpenOptions): Promise<EngineHandle>;
   engineInfo(handle: EngineHandle): EngineInfo;
   engineGenerate(handle: EngineHandle, call: GenerateCall): Promise<void>;
+  engineScore(handle: EngineHandle, call: ScoreCall): Promise<void>;
   engineLogits(handle: EngineHandle, call: LogitsCall): Promise<Float32Array>;
   engineDispose(handle: EngineHandle): void;
 }

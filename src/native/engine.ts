@@ -5,6 +5,8 @@ import type {
   GenerateRequest,
   GenerateResult,
   JobOptions,
+  ScoreRequest,
+  ScoreResult,
 } from "./binding.js";
 import { callNative, type Listen, runJob } from "./call.js";
 import { native } from "./load.js";
@@ -69,6 +71,30 @@ export class InferenceEngine implements AsyncDisposable {
   ): Promise<void> {
     await this.#run(call.signal, (cancel, listen) =>
       native().engineGenerate(this.#handle, {
+        requests,
+        sharePrefix: call.sharePrefix ?? true,
+        cancel,
+        onProgress: listen(call.onResult),
+      }),
+    );
+  }
+
+  /**
+   * Log-likelihood of every continuation of every request. What requests and continuations have in common at their
+   * beginning is computed once; logits only at the last token of a context and at each token of a continuation but its
+   * last, which is not decoded at all.
+   * @param call.onResult    called once a request, as each ends
+   * @param call.sharePrefix false computes every continuation with its whole context; true by default
+   * @throws MediloraError before anything is computed, naming the request's index: `CONTEXT_EXCEEDED`,
+   *         `TOKEN_OUT_OF_RANGE`, `ARGUMENT_INVALID`; later `MODEL_INVALID` for logits that are not finite, `ABORTED`, or
+   *         what onResult threw
+   */
+  async score(
+    requests: readonly ScoreRequest[],
+    call: { signal?: AbortSignal; onResult: (result: ScoreResult) => void; sharePrefix?: boolean },
+  ): Promise<void> {
+    await this.#run(call.signal, (cancel, listen) =>
+      native().engineScore(this.#handle, {
         requests,
         sharePrefix: call.sharePrefix ?? true,
         cancel,
