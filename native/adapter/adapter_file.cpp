@@ -1,5 +1,8 @@
 #include "adapter/adapter_file.h"
 
+#include <cmath>
+
+#include "gguf/finite.h"
 #include "gguf/gguf_writer.h"
 #include "util/error.h"
 
@@ -25,6 +28,7 @@ std::vector<float> read_matrix(const std::string& path, const GgufTensor& tensor
     for (int64_t row = 0; row < tensor.ne[1]; ++row)
         dequantize_row(tensor.type, static_cast<const char*>(tensor.data) + row * tensor.row_bytes(),
                        out.data() + row * tensor.ne[0], tensor.ne[0]);
+    if (!all_finite(GGML_TYPE_F32, out.data(), out.size())) invalid(path, tensor.name + " holds NaN or infinity");
     return out;
 }
 
@@ -54,6 +58,7 @@ Adapter read_adapter(const std::string& path) {
     Adapter adapter;
     adapter.architecture = file.string("general.architecture");
     adapter.alpha = static_cast<float>(file.real("adapter.lora.alpha"));
+    if (!std::isfinite(adapter.alpha)) invalid(path, "its adapter.lora.alpha is not a finite number");
     read_pairs(file, adapter);
     return adapter;
 }

@@ -25,7 +25,7 @@ struct Adapter {
     float scale(const AdapterPair& pair) const { return alpha != 0 ? alpha / static_cast<float>(pair.rank) : 1.0f; }
 };
 
-/// Reads a GGUF adapter. Throws ADAPTER_INVALID when it is none, or malformed.
+/// Reads a GGUF adapter. Throws ADAPTER_INVALID when it is none, malformed, or holds NaN or infinity.
 Adapter read_adapter(const std::string& path);
 
 /// Throws ADAPTER_MISMATCH naming the tensor when one has no counterpart in the base, or another shape.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gemm/gemm.h"
+#include "gguf/finite.h"
 #include "gguf/gguf_writer.h"
 #include "util/error.h"
 
@@ -52,6 +53,8 @@ class Merger {
     Merger(const MergeOptions& options, const Cancel& cancel)
         : options_(options), cancel_(cancel), base_(options.base), adapter_(read_adapter(options.adapter)),
           pool_(options.threads), gemm_(pool_) {
+        refuse_same_file(options.base, options.output);
+        refuse_same_file(options.adapter, options.output);
         check_adapter_fits(adapter_, options.adapter, base_);
         const ggml_type own = main_type(base_);
         result_.base_quantized = ggml_is_quantized(own);
@@ -86,9 +89,10 @@ class Merger {
 
     void write_tensor(const GgufTensor& tensor) {
         const auto pair = adapter_.pairs.find(tensor.name);
-        if (pair == adapter_.pairs.end() && type_of(tensor) == tensor.type)
+        if (pair == adapter_.pairs.end() && type_of(tensor) == tensor.type) {
+            if (!tensor_is_finite(tensor)) refuse_base(tensor);
             writer_.write(tensor.data, tensor.bytes);
-        else
+        } else
             convert(tensor, pair == adapter_.pairs.end() ? nullptr : &pair->second);
         writer_.end_tensor();
     }
@@ -103,21 +107,36 @@ class Merger {
                 dequantize_row(tensor.type, static_cast<const char*>(tensor.data) + (begin + i) * tensor.row_bytes(),
                                chunk + i * in, in);
             });
+            if (!all_finite(GGML_TYPE_F32, chunk, count * in)) refuse_base(tensor);
             if (pair != nullptr) // W' = W + s B A
                 gemm_.multiply(count, in, pair->rank, {pair->b.data() + begin * pair->rank, pair->rank, 1},
                                {pair->a.data(), in, 1}, chunk, in, options_.scale * adapter_.scale(*pair), true);
-            write_as(type_of(tensor), chunk, count * in);
+            write_as(tensor, chunk, count * in);
         }
     }
 
-    void write_as(ggml_type type, const float* values, int64_t count) {
+    void write_as(const GgufTensor& tensor, const float* values, int64_t count) {
+        const ggml_type type = type_of(tensor);
+        if (!all_finite(GGML_TYPE_F32, values, count)) refuse_result(tensor);
         if (type == GGML_TYPE_F32) return writer_.write(values, count * sizeof(float));
         half_.resize(count);
         if (type == GGML_TYPE_F16)
             ggml_fp32_to_fp16_row(values, half_.data(), count);
         else
             ggml_fp32_to_bf16_row(values, reinterpret_cast<ggml_bf16_t*>(half_.data()), count);
+        if (!all_finite(type, half_.data(), count)) refuse_result(tensor);
         writer_.write(half_.data(), count * sizeof(ggml_fp16_t));
+    }
+
+    [[noreturn]] void refuse_base(const GgufTensor& tensor) const {
+        throw Error("MODEL_INVALID", options_.base + " is not a usable model: " + tensor.name +
+                                         " holds NaN or infinity. Download or convert it again.");
+    }
+
+    [[noreturn]] void refuse_result(const GgufTensor& tensor) const {
+        throw Error("MODEL_INVALID", "The merged model is not usable: values of " + tensor.name + " are too large for " +
+                                         ggml_type_name(type_of(tensor)) +
+                                         ". Write another type (BF16 or F32), or use a smaller scale.");
     }
 
     const MergeOptions& options_;

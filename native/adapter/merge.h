@@ -27,7 +27,8 @@ struct MergeResult {
 /// W' = W + scale * (alpha / rank) B A in float32, a few rows at a time; everything else is copied or converted.
 /// `progress` gets tensors done and in all.
 /// Throws ADAPTER_MISMATCH when an adapter tensor has no counterpart, TYPE_UNSUPPORTED for a type other than F32, F16,
-/// BF16.
+/// BF16, ARGUMENT_INVALID when the output is one of the inputs, ADAPTER_INVALID or MODEL_INVALID when a number of the
+/// adapter, the base or the result is not finite.
 /// @see Hu et al. 2021, LoRA, section 4.1
 MergeResult merge_adapter(const MergeOptions& options, const Cancel& cancel,
                           const std::function<void(int64_t done, int64_t total)>& progress);

@@ -1,5 +1,8 @@
 #include "adapter/merge.h"
 
+#include <cmath>
+#include <limits>
+
 #include "addon/common.h"
 #include "addon/module.h"
 
@@ -15,6 +18,13 @@ ggml_type float_type(const std::string& name) {
     throw Error("TYPE_UNSUPPORTED", "A merged model is written as F32, F16 or BF16. Quantise it afterwards.");
 }
 
+float scale_option(const Args& args) {
+    const double scale = args.number("scale", 1.0);
+    if (std::abs(scale) > std::numeric_limits<float>::max())
+        throw Error("ARGUMENT_INVALID", "Option `scale` must fit a 32-bit float.");
+    return static_cast<float>(scale);
+}
+
 /// adapterMerge({base, adapter, output, type?, scale?, threads?, metadata?, cancel?, onProgress?})
 ///   -> Promise<{bytes, mergedTensors, type, baseQuantized}>
 Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
@@ -24,7 +34,7 @@ Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
     options.adapter = args.string("adapter");
     options.output = args.string("output");
     options.type = float_type(args.string("type", ""));
-    options.scale = static_cast<float>(args.number("scale", 1.0));
+    options.scale = scale_option(args);
     options.threads = threads_option(args);
     options.metadata = metadata_option(args);
     return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {

@@ -3,20 +3,13 @@
 #include <unordered_set>
 
 #include "gguf/gguf_file.h"
-#include "llama.h"
+#include "gguf/model_check.h"
+#include "gguf/split.h"
 #include "util/llama_runtime.h"
 
 namespace medilora {
 
 namespace {
-
-/// llama.cpp asserts that this key holds 16 bits.
-int64_t split_count(const GgufFile& file) {
-    const int64_t key = gguf_find_key(file.context(), "split.count");
-    if (key < 0) return 1;
-    if (gguf_get_kv_type(file.context(), key) != GGUF_TYPE_UINT16) file.invalid("split.count is no 16-bit number");
-    return gguf_get_val_u16(file.context(), key);
-}
 
 /// Every token must be a text of its own: llama.cpp ends the process on a doubled one.
 bool check_vocabulary(const GgufFile& file) {
@@ -53,20 +46,12 @@ void collect_tensors(const GgufFile& file, GgufSummary& summary) {
     }
 }
 
-/// The path of part `index` of a split model, derived from the first part's as llama.cpp does it.
-std::string split_path(const GgufFile& first, int index, int count) {
-    char prefix[4096], path[4096];
-    if (llama_split_prefix(prefix, sizeof(prefix), first.path().c_str(), 0, count) == 0)
-        first.invalid("it is one part of a split model; give the path of the first part (-00001-of-)");
-    llama_split_path(path, sizeof(path), prefix, index, count);
-    return path;
-}
-
 } // namespace
 
 GgufSummary check_gguf(const std::string& path, const char* invalid_code) {
     init_llama_runtime();
     const GgufFile first(path, invalid_code);
+    check_model_metadata(first);
     GgufSummary summary;
     summary.kind = first.string("general.type", "");
     summary.architecture = first.string("general.architecture", "");
@@ -75,9 +60,12 @@ GgufSummary check_gguf(const std::string& path, const char* invalid_code) {
     summary.has_lora_alpha = check_lora_alpha(first);
     summary.has_vocabulary = check_vocabulary(first);
     collect_tensors(first, summary);
-    const int count = static_cast<int>(split_count(first));
-    for (int index = 1; index < count; ++index)
-        collect_tensors(GgufFile(split_path(first, index, count), invalid_code), summary);
+    const std::vector<std::string> parts = model_parts(first);
+    for (size_t i = 1; i < parts.size(); ++i) {
+        const GgufFile part(parts[i], invalid_code);
+        check_later_part(part);
+        collect_tensors(part, summary);
+    }
     return summary;
 }
 

@@ -26,7 +26,8 @@ struct GgufSummary {
 };
 
 /// Reads the metadata of a GGUF file (of all its parts, when it is split) and checks what llama.cpp would assert or
-/// read past the file's end: magic, every tensor's range, types of the metadata it reads unchecked, doubled tokens.
+/// read past the file's end: magic, every tensor's range, hyper-parameters, types of the metadata it reads unchecked,
+/// doubled tokens.
 /// Throws FILE_NOT_FOUND, FILE_READ or `invalid_code` (MODEL_INVALID, ADAPTER_INVALID).
 GgufSummary check_gguf(const std::string& path, const char* invalid_code);
 

@@ -1,15 +1,17 @@
 #include "quantize/quantize.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
-#include "gguf/gguf_file.h"
+#include "gguf/finite.h"
+#include "gguf/model_check.h"
+#include "gguf/split.h"
 #include "llama.h"
-#include "util/atomic_file.h"
 #include "util/error.h"
 #include "util/llama_runtime.h"
+#include "util/temporary_file.h"
 
 namespace medilora {
 
@@ -56,7 +58,6 @@ const NamedType kTypes[] = {
     {"TQ2_0", LLAMA_FTYPE_MOSTLY_TQ2_0},
     {"TQ1_0", LLAMA_FTYPE_MOSTLY_TQ1_0},
     {"MXFP4_MOE", LLAMA_FTYPE_MOSTLY_MXFP4_MOE},
-    {"NVFP4", LLAMA_FTYPE_MOSTLY_NVFP4},
 };
 
 llama_ftype ftype_of(const std::string& name) {
@@ -67,18 +68,33 @@ llama_ftype ftype_of(const std::string& name) {
     throw Error("TYPE_UNSUPPORTED", "Unknown quantisation type. Use one of " + names + ".");
 }
 
+void check_tensors(const GgufFile& file, const QuantizeOptions& options, const Cancel& cancel) {
+    for (const GgufTensor& tensor : file.tensors()) {
+        cancel.check();
+        if (ggml_is_quantized(tensor.type) && !options.allow_requantize)
+            throw Error("QUANTIZE_FAILED", file.path() + " is quantised already (" + ggml_type_name(tensor.type) +
+                                               "). Quantise the F32, F16 or BF16 model, or set allowRequantize.");
+        // ggml would say so on stderr, past every log callback.
+        if (!tensor_is_finite(tensor)) file.invalid(tensor.name + " holds NaN or infinity");
+    }
+}
+
 /// What llama_model_quantize would stop at, or abort on, said before it starts.
-void check_input(const QuantizeOptions& options) {
+void check_input(const QuantizeOptions& options, const Cancel& cancel) {
     const GgufFile file(options.input);
     if (file.string("general.type", "model") != "model")
         throw Error("MODEL_INVALID", options.input + " is no model (general.type = " + file.string("general.type") +
                                          "). Merge an adapter into its base first.");
     file.string("general.architecture");
-    if (options.allow_requantize) return;
-    for (const GgufTensor& tensor : file.tensors())
-        if (ggml_is_quantized(tensor.type))
-            throw Error("QUANTIZE_FAILED", options.input + " is quantised already (" + ggml_type_name(tensor.type) +
-                                               "). Quantise the F32, F16 or BF16 model, or set allowRequantize.");
+    check_model_metadata(file);
+    const std::vector<std::string> parts = model_parts(file);
+    for (const std::string& part : parts) refuse_same_file(part, options.output);
+    check_tensors(file, options, cancel);
+    for (size_t i = 1; i < parts.size(); ++i) {
+        const GgufFile part(parts[i]);
+        check_later_part(part);
+        check_tensors(part, options, cancel);
+    }
 }
 
 bool disk_is_full(const std::string& path) {
@@ -88,11 +104,17 @@ bool disk_is_full(const std::string& path) {
     return statvfs(folder.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < (1 << 20);
 }
 
-/// Removes the unfinished file on every way out.
-struct Temporary {
-    std::string path;
-    ~Temporary() { unlink(path.c_str()); }
-};
+[[noreturn]] void throw_failure(const QuantizeOptions& options, const std::string& reason) {
+    if (disk_is_full(options.output)) throw_write_error(options.output, ENOSPC);
+    if (reason.find("importance matrix") != std::string::npos)
+        throw Error("QUANTIZE_FAILED", options.type + " needs an importance matrix for this model, which medilora " +
+                                           "cannot give yet. Use Q2_K, IQ3_S, Q3_K_S or a larger type.");
+    if (reason.find("data validation failed") != std::string::npos)
+        throw Error("QUANTIZE_FAILED", "A weight of " + options.input + " is too large for " + options.type +
+                                           ". Use another type, BF16 for instance, or check the model.");
+    throw Error("QUANTIZE_FAILED", "llama.cpp could not quantise " + options.input + " to " + options.type + ": " +
+                                       reason + ". Check the model and the type.");
+}
 
 } // namespace
 
@@ -112,10 +134,9 @@ size_t quantize(const QuantizeOptions& options, const Cancel& cancel,
     params.ftype = ftype_of(options.type);
     params.nthread = options.threads;
     params.allow_requantize = options.allow_requantize;
-    check_input(options);
+    check_input(options, cancel);
 
-    const Temporary temporary{temporary_name(options.output)};
-    AtomicFile(options.output).write("", 0); // An unwritable folder is told apart here, by errno.
+    TemporaryFile temporary(options.output);
     LogErrors errors;
     // llama.cpp names each tensor in its log before it works on it, and has no other progress or way to stop:
     // what the listener throws ends llama_model_quantize, whose own handler tidies up.
@@ -126,15 +147,12 @@ size_t quantize(const QuantizeOptions& options, const Cancel& cancel,
         cancel.check();
         progress(done - 1, total);
     });
-    const uint32_t failed = llama_model_quantize(options.input.c_str(), temporary.path.c_str(), &params);
+    const uint32_t failed = llama_model_quantize(options.input.c_str(), temporary.path().c_str(), &params);
     cancel.check();
-    if (failed != 0 && disk_is_full(options.output)) throw_write_error(options.output, ENOSPC);
-    if (failed != 0)
-        throw Error("QUANTIZE_FAILED", "llama.cpp could not quantise " + options.input + " to " + options.type + ": " +
-                                           errors.text() + ". Check the model and the type.");
+    if (failed != 0) throw_failure(options, errors.text());
     // The stream that llama.cpp writes to reports some failures late or not at all: read the result back.
-    const size_t bytes = GgufFile(temporary.path).size();
-    publish_file(temporary.path, options.output);
+    const size_t bytes = GgufFile(temporary.path()).size();
+    temporary.publish();
     return bytes;
 }
 

@@ -16,12 +16,14 @@ struct QuantizeOptions {
     bool allow_requantize = false;
 };
 
-/// The names that quantize() takes, llama.cpp's own.
+/// The names that quantize() takes, llama.cpp's own. Some of the smallest need an importance matrix for most models,
+/// which cannot be given yet: QUANTIZE_FAILED says so.
 const std::vector<std::string>& quantize_types();
 
 /// Writes what llama.cpp's llama_model_quantize writes, byte for byte. Returns the output's size in bytes.
 /// `progress` gets tensors done and in all.
-/// Throws TYPE_UNSUPPORTED for an unknown type, QUANTIZE_FAILED with llama.cpp's reason, MODEL_INVALID, DISK_FULL.
+/// Throws TYPE_UNSUPPORTED for an unknown type, ARGUMENT_INVALID when the output is the input, MODEL_INVALID for a
+/// damaged model or one that holds NaN or infinity, QUANTIZE_FAILED with llama.cpp's reason, DISK_FULL.
 size_t quantize(const QuantizeOptions& options, const Cancel& cancel,
                 const std::function<void(int64_t done, int64_t total)>& progress);
 

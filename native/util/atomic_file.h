@@ -3,37 +3,29 @@
 #include <cstddef>
 #include <string>
 
+#include "util/temporary_file.h"
+
 namespace medilora {
 
 /// A file that appears under its name only when complete: written beside it, synced, renamed.
 /// Mode 0600, since what we write may hold what a model learned from patients' text.
 class AtomicFile {
   public:
-    explicit AtomicFile(const std::string& path);
-    ~AtomicFile();
-    AtomicFile(const AtomicFile&) = delete;
-    AtomicFile& operator=(const AtomicFile&) = delete;
+    /// Throws as TemporaryFile does.
+    explicit AtomicFile(const std::string& path) : path_(path), file_(path) {}
 
     /// Throws DISK_FULL or FILE_WRITE.
     void write(const void* data, size_t size);
     /// Pads with zeros up to a multiple of `alignment`.
     void align(size_t alignment);
     size_t written() const { return written_; }
-    void commit();
+    /// Throws DISK_FULL or FILE_WRITE; the file of that name is as it was then.
+    void commit() { file_.publish(); }
 
   private:
-    std::string path_, temporary_;
-    int fd_ = -1;
+    std::string path_;
+    TemporaryFile file_;
     size_t written_ = 0;
 };
-
-/// Moves a finished file to its final name, after syncing it. Throws FILE_WRITE.
-void publish_file(const std::string& temporary, const std::string& path);
-
-/// A name beside `path` that no other process uses.
-std::string temporary_name(const std::string& path);
-
-/// Throws the error for a failed write to `path`, by errno.
-[[noreturn]] void throw_write_error(const std::string& path, int error);
 
 } // namespace medilora

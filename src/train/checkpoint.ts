@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, unlink } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
 import { fileError, MediloraError } from "../errors.js";
@@ -17,6 +17,9 @@ export interface CheckpointNote {
   /** The run was stopped before the validation that belongs to this step. */
   validationDue: boolean;
 }
+
+/** What tells one run from another. */
+export type RunHashes = Pick<CheckpointNote, "configSha256" | "dataSha256">;
 
 /** Keys that change where or how fast a run goes, not what it computes. */
 const NEUTRAL_KEYS = new Set<string>([
@@ -42,23 +45,43 @@ export function configHash(config: TrainConfig): string {
   return createHash("sha256").update(JSON.stringify(entries)).digest("hex");
 }
 
-/** The checkpoints of one run: `<output_dir>/checkpoints/step-<n>.gguf`. */
+/** Short name of a run, `<configuration>-<data>`: 8 hex digits of each hash, so that it shows which of them differs. */
+export function runKey({ configSha256, dataSha256 }: RunHashes): string {
+  return `${configSha256.slice(0, 8)}-${dataSha256.slice(0, 8)}`;
+}
+
+/** The checkpoints of one run: `<output_dir>/checkpoints/<run key>/step-<n>.gguf`. Those of other runs stay untouched. */
 export class Checkpoints {
+  readonly #allRuns: string;
+  readonly #key: string;
   readonly #folder: string;
   readonly #keep: number;
+  /** Steps that an earlier attempt at the same run saved and that lie ahead of this one. */
+  #superseded: number[] = [];
 
   /** @param keep how many to keep, the newest */
-  constructor(outputDir: string, keep = Number.POSITIVE_INFINITY) {
-    this.#folder = join(outputDir, "checkpoints");
+  constructor(outputDir: string, run: RunHashes, keep = Number.POSITIVE_INFINITY) {
+    this.#allRuns = join(outputDir, "checkpoints");
+    this.#key = runKey(run);
+    this.#folder = join(this.#allRuns, this.#key);
     this.#keep = keep;
+  }
+
+  /**
+   * Starts from `step`. Later checkpoints are of an earlier attempt, and a resumed run must not take one of them for its
+   * own; they go when this attempt has saved its first one, so that an attempt that gets nowhere costs nothing.
+   */
+  async begin(step: number): Promise<void> {
+    this.#superseded = (await stepsIn(this.#folder)).filter((saved) => saved > step);
   }
 
   /** @returns the path of the written file */
   async save(trainer: NativeTrainer, note: CheckpointNote): Promise<string> {
     await this.#makeFolder();
-    const path = join(this.#folder, `step-${note.step}.gguf`);
+    const path = this.#path(note.step);
     await trainer.saveState(path, JSON.stringify(note));
-    for (const old of (await this.#steps()).slice(this.#keep)) await unlink(join(this.#folder, `step-${old}.gguf`));
+    await this.#removeSuperseded(note.step);
+    for (const old of (await stepsIn(this.#folder)).slice(this.#keep)) await rm(this.#path(old), { force: true });
     return path;
   }
 
@@ -66,6 +89,7 @@ export class Checkpoints {
   async saveBest(trainer: NativeTrainer, note: CheckpointNote): Promise<void> {
     await this.#makeFolder();
     await trainer.saveState(this.bestPath, JSON.stringify(note));
+    await this.#removeSuperseded();
   }
 
   get bestPath(): string {
@@ -74,8 +98,39 @@ export class Checkpoints {
 
   /** Path of the newest one; undefined when there is none. */
   async newest(): Promise<string | undefined> {
-    const [step] = await this.#steps();
-    return step === undefined ? undefined : join(this.#folder, `step-${step}.gguf`);
+    const [step] = await stepsIn(this.#folder);
+    return step === undefined ? undefined : this.#path(step);
+  }
+
+  /** Why there is nothing to resume from. */
+  async missing(): Promise<MediloraError> {
+    const others: string[] = [];
+    for (const name of await namesIn(this.#allRuns))
+      if (RUN_KEY.test(name) && (await stepsIn(join(this.#allRuns, name))).length > 0) others.push(name);
+    if (others.length === 0)
+      return new MediloraError(
+        "CHECKPOINT_INVALID",
+        `There is no checkpoint in ${this.#allRuns}. Start without resume_from_checkpoint, or set it to auto, which starts anew where there is none.`,
+      );
+    return new MediloraError(
+      "CHECKPOINT_INVALID",
+      `The checkpoints in ${this.#allRuns} are of other runs: ${this.#difference(others)} changed since. Resume with what wrote them, or start without resume_from_checkpoint; they are kept.`,
+    );
+  }
+
+  #difference(others: readonly string[]): string {
+    const [config, data] = this.#key.split("-");
+    if (others.some((key) => key.startsWith(`${config}-`))) return "the data";
+    return others.some((key) => key.endsWith(`-${data}`)) ? "the configuration" : "the configuration and the data";
+  }
+
+  #path(step: number): string {
+    return join(this.#folder, `step-${step}.gguf`);
+  }
+
+  async #removeSuperseded(saved?: number): Promise<void> {
+    for (const step of this.#superseded) if (step !== saved) await rm(this.#path(step), { force: true });
+    this.#superseded = [];
   }
 
   async #makeFolder(): Promise<void> {
@@ -83,13 +138,22 @@ export class Checkpoints {
       throw fileError(error, this.#folder, "write");
     });
   }
+}
 
-  /** Steps of all checkpoints, newest first. */
-  async #steps(): Promise<number[]> {
-    const names = await readdir(this.#folder).catch(() => []);
-    const steps = names.flatMap((name) => /^step-(\d+)\.gguf$/.exec(name)?.[1] ?? []).map(Number);
-    return steps.sort((a, b) => b - a);
-  }
+const RUN_KEY = /^[0-9a-f]{8}-[0-9a-f]{8}$/;
+
+/** Steps of a folder's checkpoints, newest first. */
+async function stepsIn(folder: string): Promise<number[]> {
+  const names = await namesIn(folder);
+  const steps = names.flatMap((name) => /^step-(\d+)\.gguf$/.exec(name)?.[1] ?? []).map(Number);
+  return steps.sort((a, b) => b - a);
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+    throw fileError(error, folder, "read");
+  });
 }
 
 /**
@@ -100,7 +164,7 @@ export class Checkpoints {
 export async function restore(
   trainer: NativeTrainer,
   path: string,
-  expected: Pick<CheckpointNote, "configSha256" | "dataSha256">,
+  expected: RunHashes,
 ): Promise<CheckpointNote> {
   const note = JSON.parse(await trainer.loadState(path)) as CheckpointNote;
   const differs = [

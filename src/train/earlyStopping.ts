@@ -23,7 +23,8 @@ export class EarlyStopping {
   /** @returns true when this loss is the lowest so far */
   observe(step: number, loss: number): boolean {
     const { best, withoutGain } = this.#state;
-    const better = best === undefined || loss < best.loss;
+    // NaN must not become the best: no later loss would be below it.
+    const better = Number.isFinite(loss) && (best === undefined || loss < best.loss);
     this.#state = better ? { best: { step, loss }, withoutGain: 0 } : { best, withoutGain: withoutGain + 1 };
     return better;
   }

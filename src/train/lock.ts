@@ -1,0 +1,53 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileError, MediloraError } from "../errors.js";
+
+/** When this process started, in ms since 1970; tells it from an earlier one that had the same id. */
+const PROCESS_START = Math.round(Date.now() - 1000 * process.uptime());
+
+/** How far two measurements of one process's start may lie apart, in ms. */
+const START_TOLERANCE = 2000;
+
+/**
+ * Claims an output folder for one run by its file `.lock`, which disposing removes. The file holds the id and the start
+ * of the process; one that a dead process left is taken over. Sees the processes of this computer only.
+ * @throws MediloraError `BUSY` when a running process holds it, or this one does; `DISK_FULL`, `FILE_WRITE`
+ */
+export async function lockFolder(folder: string): Promise<AsyncDisposable> {
+  const path = join(folder, ".lock");
+  if (!(await create(path))) {
+    const holder = await liveHolder(path);
+    if (holder === undefined) await rm(path, { force: true });
+    if (holder !== undefined || !(await create(path)))
+      throw new MediloraError(
+        "BUSY",
+        `${folder} is in use by another training${holder === undefined ? "" : ` (process ${holder})`}. Wait for it or choose another output_dir; if there is none, delete ${path}.`,
+      );
+  }
+  return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+}
+
+/** @returns false when it is there already */
+async function create(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, `${process.pid} ${PROCESS_START}\n`, { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw fileError(error, path, "write");
+  }
+}
+
+/** Id of the running process that wrote the lock; undefined when there is none. */
+async function liveHolder(path: string): Promise<number | undefined> {
+  const [pid = 0, started = 0] = (await readFile(path, "utf8").catch(() => "")).trim().split(" ").map(Number);
+  if (!Number.isSafeInteger(pid) || pid < 1) return undefined;
+  // In a container every run may have the same id: an equal one counts only with an equal start.
+  if (pid === process.pid) return Math.abs(started - PROCESS_START) < START_TOLERANCE ? pid : undefined;
+  try {
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM" ? pid : undefined;
+  }
+}
