@@ -134,8 +134,8 @@ class Merger {
     }
 
     [[noreturn]] void refuse_result(const GgufTensor& tensor) const {
-        throw Error("MODEL_INVALID", "The merged model is not usable: values of " + tensor.name + " are too large for " +
-                                         ggml_type_name(type_of(tensor)) +
+        throw Error("MODEL_INVALID", "The merged model is not usable: values of " + tensor.name +
+                                         " are too large for " + ggml_type_name(type_of(tensor)) +
                                          ". Write another type (BF16 or F32), or use a smaller scale.");
     }
 

@@ -61,19 +61,11 @@ class ModelKeys {
 
 void check_layers(const ModelKeys& keys, uint32_t layers) {
     keys.require(layers > 0 && layers <= kMaxLayers, "block_count", "is not from 1 to " + std::to_string(kMaxLayers));
-    keys.require(keys.count("nextn_predict_layers").value_or(0) <= layers, "nextn_predict_layers",
-                 "is larger than the number of layers");
+    for (const char* key : {"nextn_predict_layers", "posnet.block_count", "convnext.block_count"})
+        keys.require(keys.count(key).value_or(0) <= layers, key, "is larger than the number of layers");
 }
 
-void check_experts(const ModelKeys& keys, uint32_t layers) {
-    const uint32_t experts = keys.count("expert_count").value_or(0);
-    const bool forgives_one = keys.architecture == "hunyuan-dense" || keys.architecture == "hunyuan_vl";
-    if (experts <= 1 && forgives_one) return;
-    const std::vector<uint32_t> used = keys.per_layer("expert_used_count", layers);
-    const uint32_t most_used = used.empty() ? 0 : *std::max_element(used.begin(), used.end());
-    keys.require(experts <= kMaxExperts, "expert_count", "is above " + std::to_string(kMaxExperts));
-    keys.require(most_used <= experts, "expert_used_count", "is larger than the number of experts");
-    keys.require(experts == 0 || most_used > 0, "expert_used_count", "is missing or 0 in a mixture of experts");
+void check_expert_groups(const ModelKeys& keys, uint32_t experts) {
     const uint32_t groups = keys.count("expert_group_count").value_or(0);
     keys.require(groups == 0 || groups < experts, "expert_group_count", "is not below the number of experts");
     if (groups <= 1) return;
@@ -81,6 +73,21 @@ void check_experts(const ModelKeys& keys, uint32_t layers) {
     keys.require(experts % groups == 0, "expert_group_count", "does not divide the number of experts");
     keys.require(groups_used > 0 && groups_used < groups, "expert_group_used_count",
                  "is not from 1 to the number of groups less one");
+}
+
+void check_experts(const ModelKeys& keys, uint32_t layers) {
+    static const std::set<std::string> only_experts{"bailingmoe2", "glm4moe", "grovemoe", "llada-moe", "smallthinker"};
+    const uint32_t experts = keys.count("expert_count").value_or(0);
+    // llama.cpp takes a single expert of these as none.
+    const bool none_of_one = keys.architecture == "hunyuan-dense" || keys.architecture == "hunyuan_vl";
+    if (experts <= 1 && none_of_one) return check_expert_groups(keys, 0);
+    const std::vector<uint32_t> used = keys.per_layer("expert_used_count", layers);
+    const uint32_t most_used = used.empty() ? 0 : *std::max_element(used.begin(), used.end());
+    keys.require(experts > 0 || only_experts.count(keys.architecture) == 0, "expert_count", "is missing or 0");
+    keys.require(experts <= kMaxExperts, "expert_count", "is above " + std::to_string(kMaxExperts));
+    keys.require(most_used <= experts, "expert_used_count", "is larger than the number of experts");
+    keys.require(experts == 0 || most_used > 0, "expert_used_count", "is missing or 0 in a mixture of experts");
+    check_expert_groups(keys, experts);
 }
 
 void check_heads(const ModelKeys& keys, uint32_t layers) {

@@ -109,7 +109,8 @@ void Engine::decode(const Cancel& cancel) {
     case 1:
         throw Error("CONTEXT_EXCEEDED", "The KV cache is full. Use a larger contextSize or fewer sequences.");
     case 2:
-        throw Error("ABORTED", "Stopped on request. Run the same call again to start over.");
+        throw Error("ABORTED",
+                    "Stopped on request. Run the same call again: what is stored already is not done again.");
     case -2:
         throw Error("OUT_OF_MEMORY", "Not enough memory for a batch (" + errors.text() +
                                          "). Use a smaller batchSize, microBatchSize or contextSize.");

@@ -32,7 +32,8 @@ using LoadProgress = std::function<void(float fraction)>;
 /// A GGUF model in libllama's hands, memory-mapped, with its adapters.
 class InferModel {
   public:
-    /// Throws FILE_NOT_FOUND, FILE_READ, MODEL_INVALID, ADAPTER_INVALID, ADAPTER_MISMATCH or ABORTED.
+    /// Throws FILE_NOT_FOUND, FILE_READ, MODEL_INVALID, ARCHITECTURE_UNSUPPORTED, ADAPTER_INVALID, ADAPTER_MISMATCH or
+    /// ABORTED.
     InferModel(const ModelOptions& options, const Cancel& cancel, const LoadProgress& progress);
 
     llama_model* get() const { return model_.get(); }

@@ -34,8 +34,9 @@ Scoring::Scoring(Engine& engine, const std::vector<ScoreRequest>& requests, bool
 void Scoring::run() {
     llama_memory_clear(engine_.memory(), false);
     const EngineOptions& options = engine_.options();
+    // A wave of one micro-batch: attention runs over every cell in use, also those of other strands.
     for (size_t begin = 0; begin < plan_.strands().size();) {
-        const Wave wave = plan_.wave(begin, options.sequences, options.context_size, options.batch_size);
+        const Wave wave = plan_.wave(begin, options.sequences, options.context_size, options.micro_batch_size);
         run_wave(wave);
         begin = wave.end;
     }

@@ -1,6 +1,7 @@
 #include "model/hparams.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "model/weights.h"
@@ -53,7 +54,8 @@ void check_hparams(const Hparams& h, const char* code, const std::string& source
     require(h.n_head % h.n_head_kv == 0, "the number of heads is no multiple of the key-value heads");
     require(h.head_dim > 0 && h.head_dim <= 1024, "the heads' size is not plausible");
     require(h.n_rot > 0 && h.n_rot <= h.head_dim && h.n_rot % 2 == 0, "the RoPE dimension does not fit the head");
-    require(h.rms_eps > 0 && h.rope_base > 1, "the norm's epsilon must be positive and the RoPE base above 1");
+    require(h.rms_eps > 0 && h.rope_base > 1 && std::isfinite(h.rms_eps) && std::isfinite(h.rope_base),
+            "the norm's epsilon must be positive and the RoPE base above 1");
     require(h.window >= 0, "the sliding window is negative");
 }
 

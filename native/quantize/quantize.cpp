@@ -104,8 +104,10 @@ bool disk_is_full(const std::string& path) {
     return statvfs(folder.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < (1 << 20);
 }
 
-[[noreturn]] void throw_failure(const QuantizeOptions& options, const std::string& reason) {
-    if (disk_is_full(options.output)) throw_write_error(options.output, ENOSPC);
+/// `temporary` lies where the output is to be, also when that is a symbolic link.
+[[noreturn]] void throw_failure(const QuantizeOptions& options, const std::string& temporary,
+                                const std::string& reason) {
+    if (disk_is_full(temporary)) throw_write_error(options.output, ENOSPC);
     if (reason.find("importance matrix") != std::string::npos)
         throw Error("QUANTIZE_FAILED", options.type + " needs an importance matrix for this model, which medilora " +
                                            "cannot give yet. Use Q2_K, IQ3_S, Q3_K_S or a larger type.");
@@ -149,7 +151,7 @@ size_t quantize(const QuantizeOptions& options, const Cancel& cancel,
     });
     const uint32_t failed = llama_model_quantize(options.input.c_str(), temporary.path().c_str(), &params);
     cancel.check();
-    if (failed != 0) throw_failure(options, errors.text());
+    if (failed != 0) throw_failure(options, temporary.path(), errors.text());
     // The stream that llama.cpp writes to reports some failures late or not at all: read the result back.
     const size_t bytes = GgufFile(temporary.path()).size();
     temporary.publish();

@@ -1,6 +1,7 @@
 import { runJob } from "../native/call.js";
 import { native } from "../native/load.js";
 import type { CountProgress } from "../native/trainingBinding.js";
+import { requireTexts } from "../util/arguments.js";
 import { packageVersion } from "../util/version.js";
 
 export interface MergeOptions {
@@ -31,10 +32,11 @@ export interface MergeResult {
  * Merges a LoRA adapter into its base: W' = W + scale (alpha / r) B A, in float32, a few rows at a time.
  * @returns bytes written and the number of tensors changed
  * @throws MediloraError `ADAPTER_MISMATCH` when a tensor of the adapter has no counterpart or another shape,
- *         `ADAPTER_INVALID`, `MODEL_INVALID`, `FILE_NOT_FOUND`, `TYPE_UNSUPPORTED`, `DISK_FULL`, `FILE_WRITE`, `ABORTED`
+ *         `ARGUMENT_INVALID`, `ADAPTER_INVALID`, `MODEL_INVALID`, `FILE_NOT_FOUND`, `TYPE_UNSUPPORTED`, `DISK_FULL`, `FILE_WRITE`, `ABORTED`
  * @see Hu et al. 2021, LoRA, section 4.1
  */
 export async function mergeAdapter(options: MergeOptions): Promise<MergeResult> {
+  requireTexts("mergeAdapter()", options, ["base", "adapter", "output"]);
   const { signal, onProgress, ...call } = options;
   const metadata = { "medilora.version": packageVersion() };
   const { baseQuantized, ...answer } = await runJob(signal, (cancel, listen) =>

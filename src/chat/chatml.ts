@@ -31,12 +31,15 @@ export function hasChatMarker(text: string): boolean {
 /**
  * Renders messages as ChatML, `<|im_start|>role\ncontent<|im_end|>\n` each, with the spans that carry loss.
  * @throws MediloraError `DATA_INVALID` with the message's index (from 0): no messages, blank content, an unknown role,
- *   or content with a marker in it, which would let data forge a turn
+ *   or content with a marker in it, which would let data forge a turn; `ARGUMENT_INVALID` for what is no list of
+ *   {role, content}
  */
 export function renderChatML(
   messages: readonly ChatMessage[],
   options: RenderChatMLOptions = {},
 ): { text: string; labelSpans: TextSpan[] } {
+  if (!Array.isArray(messages))
+    throw new MediloraError("ARGUMENT_INVALID", "messages must be an array of {role, content}.");
   if (messages.length === 0)
     throw new MediloraError("DATA_INVALID", "There are no messages to render. Give at least one.");
   const labelSpans: TextSpan[] = [];
@@ -61,6 +64,11 @@ export function renderChatML(
 }
 
 function checkMessage(message: ChatMessage, index: number): void {
+  if (typeof message !== "object" || message === null)
+    throw new MediloraError("ARGUMENT_INVALID", `messages[${index}] must be an object {role, content}.`);
+  for (const field of ["role", "content"] as const)
+    if (typeof message[field] !== "string")
+      throw new MediloraError("ARGUMENT_INVALID", `messages[${index}].${field} is missing or no text.`);
   if (!CHAT_ROLES.includes(message.role))
     throw new MediloraError("DATA_INVALID", `messages[${index}].role must be one of ${CHAT_ROLES.join(", ")}.`);
   if (message.content.trim() === "")

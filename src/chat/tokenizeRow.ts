@@ -1,7 +1,7 @@
 import type { ChatRow, CompletionRow } from "../data/rows.js";
-import { isMediloraError, MediloraError } from "../errors.js";
+import { MediloraError } from "../errors.js";
 import type { TokenizedSample } from "../train/packing.js";
-import { type LabelSpan, renderChatML, type TextSpan } from "./chatml.js";
+import { type LabelSpan, renderChatML } from "./chatml.js";
 import { chatMarkupTokens } from "./tokenizePrompt.js";
 
 /** What training needs of a model's vocabulary. Token ids are indices from 0 to `vocabSize` - 1. */
@@ -24,14 +24,15 @@ export interface Tokenizer {
  *
  * A token that straddles the edge of a span belongs to the span behind the edge: a span begins, and ends, where the
  * tokens of the text up to that edge stop being the tokens of the whole text.
- * @throws MediloraError `DATA_INVALID` with the row's id, from {@link renderChatML}
+ * @throws MediloraError what {@link renderChatML} throws, with the message's index; the row's id stays out of it, since it
+ *   may have been made from a name
  */
 export function tokenizeChatRow(
   tokenizer: Tokenizer,
   row: ChatRow,
   options: { labelSpan: LabelSpan },
 ): TokenizedSample {
-  const { text, labelSpans } = renderRow(row, options.labelSpan);
+  const { text, labelSpans } = renderChatML(row.messages, options);
   const body = chatMarkupTokens(tokenizer, text);
   const bos = tokenizer.addBos && tokenizer.bosToken !== null ? [tokenizer.bosToken] : [];
   const tokens = new Int32Array(bos.length + body.length);
@@ -74,15 +75,6 @@ export function tokenizeCompletionRow(
     chunks.push({ tokens, labelMask: new Uint8Array(tokens.length).fill(1) });
   }
   return chunks;
-}
-
-function renderRow(row: ChatRow, labelSpan: LabelSpan): { text: string; labelSpans: TextSpan[] } {
-  try {
-    return renderChatML(row.messages, { labelSpan });
-  } catch (error) {
-    if (!isMediloraError(error)) throw error;
-    throw new MediloraError(error.code, `Row ${row.id}: ${error.message}`, { cause: error });
-  }
 }
 
 /** Index of the first token of `whole` that is not complete within the first `offset` UTF-16 units of the text. */

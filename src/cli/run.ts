@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { isMediloraError } from "../errors.js";
+import { fileError, isMediloraError, type MediloraError } from "../errors.js";
 import { Output } from "./output.js";
 
 /** What every command gets. */
@@ -25,7 +25,7 @@ interface Failure {
  */
 export async function run(build: (context: CliContext) => Command, args: readonly string[]): Promise<void> {
   const out = new Output(process.stdout, process.stderr, process.env);
-  ignoreClosedPipes();
+  const lost = watchStreams(out);
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
@@ -36,7 +36,7 @@ export async function run(build: (context: CliContext) => Command, args: readonl
   try {
     const command = quiet(build({ signal: controller.signal, out }));
     await command.parseAsync(args, { from: "user" });
-    process.exitCode = EXIT.ok;
+    process.exitCode = lost.error === undefined ? EXIT.ok : EXIT.failure;
   } catch (error) {
     process.exitCode = report(error, { out, json: wantsJson(args), interrupted: controller.signal.aborted });
   } finally {
@@ -44,12 +44,21 @@ export async function run(build: (context: CliContext) => Command, args: readonl
   }
 }
 
-/** A reader that went away (`medilora preview ... | head`) is no failure: the rest of the text is dropped. */
-function ignoreClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr])
+/**
+ * Text that cannot be written fails the command, with a line on stderr instead of a stack. A reader that went away
+ * (`medilora preview ... | head`) is no failure: the rest of the text is dropped.
+ * @returns where the first error is put; it may come before the command ends, or after it
+ */
+function watchStreams(out: Output): { error?: MediloraError } {
+  const lost: { error?: MediloraError } = {};
+  for (const [name, stream] of [["stdout", process.stdout] as const, ["stderr", process.stderr] as const])
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code === "EPIPE" || lost.error !== undefined) return;
+      lost.error = fileError(error, name, "write");
+      process.exitCode = EXIT.failure;
+      out.note(`medilora: ${lost.error.message} [${lost.error.code}]`);
     });
+  return lost;
 }
 
 /** Lets commander throw instead of exiting and printing errors itself, in every command of the tree. */

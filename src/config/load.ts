@@ -104,7 +104,7 @@ function resolveConfig(parsed: Parsed, baseDir: string): TrainConfig {
   };
   for (const key of ["base_model", "tokenizer_model", "lora_model_dir"] as const)
     if (config[key] !== undefined) config[key] = absolute(config[key]);
-  if (typeof config.resume_from_checkpoint === "string")
+  if (typeof config.resume_from_checkpoint === "string" && config.resume_from_checkpoint !== "auto")
     config.resume_from_checkpoint = absolute(config.resume_from_checkpoint);
   return config;
 }

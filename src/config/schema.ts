@@ -4,16 +4,23 @@ import { z } from "zod";
 export const LORA_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
 
 const count = () => z.int().min(1);
+/** Most blocks, threads and ranks that the native engine takes (native/addon). */
+const MOST_LAYERS = 512;
+const MOST_THREADS = 512;
+const MOST_RANK = 4096;
+/** Most of a width, a number of heads or a context in a new model. */
+const MOST_SIZE = 2 ** 30;
+const size = () => count().max(MOST_SIZE);
 const path = () => z.string().min(1);
 const labelSpan = () => z.enum(["turn", "content"]);
 
 export const modelConfigSchema = z.strictObject({
-  hidden_size: count().describe("Width of the residual stream."),
-  num_hidden_layers: count().describe("Number of blocks."),
-  num_attention_heads: count().describe("Query heads; divides hidden_size."),
-  num_key_value_heads: count().describe("Key and value heads; divides num_attention_heads."),
-  intermediate_size: count().describe("Width of the feed-forward layer."),
-  max_position_embeddings: count().describe("Longest context, in tokens."),
+  hidden_size: size().describe("Width of the residual stream."),
+  num_hidden_layers: count().max(MOST_LAYERS).describe("Number of blocks."),
+  num_attention_heads: size().describe("Query heads; divides hidden_size."),
+  num_key_value_heads: size().describe("Key and value heads; divides num_attention_heads."),
+  intermediate_size: size().describe("Width of the feed-forward layer."),
+  max_position_embeddings: size().describe("Longest context, in tokens."),
   rope_theta: z.number().positive().default(10000).describe("Base of the rotary position embedding."),
   rms_norm_eps: z.number().positive().default(1e-5).describe("Epsilon inside RMSNorm."),
   tie_word_embeddings: z.boolean().default(false).describe("Use the token embedding as the output layer too."),
@@ -45,7 +52,7 @@ export const trainConfigSchema = z.strictObject({
     .describe("Shape of a Llama model to train from random initialisation; only with adapter: none."),
   tokenizer_model: path().optional().describe("GGUF whose tokenizer a model_config uses."),
 
-  lora_r: count().default(8).describe("Rank of the adapter matrices."),
+  lora_r: count().max(MOST_RANK).default(8).describe("Rank of the adapter matrices."),
   lora_alpha: z.number().positive().default(16).describe("The adapter's output is scaled by lora_alpha / lora_r."),
   peft_use_rslora: z.boolean().default(false).describe("Scale by lora_alpha / sqrt(lora_r) instead."),
   lora_dropout: z.number().min(0).lt(1).default(0.05).describe("Dropout on the adapter's input."),
@@ -63,7 +70,8 @@ export const trainConfigSchema = z.strictObject({
     .describe("What is learnt of an assistant turn. turn: all of it, markers included; content: header masked."),
   val_set_size: z.number().min(0).lt(1).default(0).describe("Share of the samples held out for validation."),
 
-  sequence_len: count().default(512).describe("Most tokens of one packed sequence."),
+  // One token alone predicts nothing.
+  sequence_len: z.int().min(2).default(512).describe("Most tokens of one packed sequence."),
   sample_packing: z.boolean().default(true).describe("Several samples in one sequence, without attention across."),
   micro_batch_size: count().default(2).describe("Sequences computed at once."),
   gradient_accumulation_steps: count().default(4).describe("Micro-batches of one optimizer step."),
@@ -121,10 +129,12 @@ export const trainConfigSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(42).describe("Seed of initialisation, order, dropout and hold-out."),
   output_dir: path().describe("Folder for the adapter, checkpoints and logs."),
   resume_from_checkpoint: z
-    .union([z.literal(true), path()])
+    .union([z.literal(true), z.literal("auto"), path()])
     .optional()
-    .describe("true: go on from the newest checkpoint in output_dir; or the path of one."),
-  threads: count().optional().describe("Processor threads; without, one for each physical core."),
+    .describe(
+      "true: go on from this run's newest checkpoint in output_dir, an error without one; auto: the same, but start anew without one; or the path of a checkpoint.",
+    ),
+  threads: count().max(MOST_THREADS).optional().describe("Processor threads; without, one for each physical core."),
 });
 
 /** What a configuration file may say: every key of the schema, defaults left out. */

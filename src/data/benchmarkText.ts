@@ -1,7 +1,11 @@
 import { isMediloraError } from "../errors.js";
 import { readCsvRows } from "./formats/csv.js";
 import { detectFormat, readRecords } from "./formats/detect.js";
+import { recordError } from "./formats/record.js";
 import { readPubMedQA } from "./pubmedqa.js";
+
+/** Deeper records are broken, and would exhaust the stack. */
+const MAX_DEPTH = 100;
 
 /** What a benchmark's file says about one question. */
 export interface BenchmarkQuestion {
@@ -26,9 +30,9 @@ export async function* readBenchmark(path: string, at?: string): AsyncGenerator<
     for await (const { id, question, contexts, longAnswer } of readPubMedQA(path))
       yield { id, texts: [question, ...contexts, ...(longAnswer === undefined ? [] : [longAnswer])] };
   } else {
-    for await (const { row, value } of readRecords(path, { at })) {
+    for await (const { where, row, value } of readRecords(path, { at })) {
       const id = typeof value.id === "string" && value.id.trim() !== "" ? value.id : `row-${row}`;
-      yield { id, texts: strings(value) };
+      yield { id, texts: strings(value, where) };
     }
   }
 }
@@ -46,7 +50,10 @@ async function isPubMedQA(path: string): Promise<boolean> {
   }
 }
 
-function strings(value: unknown): string[] {
+function strings(value: unknown, where: string, depth = 0): string[] {
   if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(strings) : [];
+  if (typeof value !== "object" || value === null) return [];
+  if (depth > MAX_DEPTH)
+    throw recordError(where, `is nested more than ${MAX_DEPTH} levels deep; that is no question of a benchmark`);
+  return Object.values(value).flatMap((inner) => strings(inner, where, depth + 1));
 }

@@ -2,77 +2,39 @@ import type { TextRule } from "./text/rule.js";
 
 /** Longer lines are paragraphs, which may well mention a copyright. */
 const MAX_BOILERPLATE = 200;
-const MAX_HEADING = 100;
-const MAX_REFERENCE = 600;
+/** Characters of text between two page numbers, at least: rows of a table have fewer. */
+const MIN_PAGE = 200;
+const MIN_PAGES = 3;
+/** Characters around a citation mark that tell whether it is one. */
+const AROUND = 24;
 
-const MARKDOWN_HEADING = /^(#{1,6}) +\S/;
-const NUMBERED_HEADING = /^\d{1,2}(?:\.\d{1,2}){0,4}\.? +[A-Z]/;
-const REFERENCES =
-  /^(?:#{1,6} +)?(?:\d{1,2}(?:\.\d{1,2})?\.? +)?(?:references?|bibliography|reference list|literature cited|works cited|list of references|cited references)(?: and notes)? *:?$/i;
-const YEAR = /(?:^|[^\d])(?:19|20)\d\d(?!\d)/;
-const CITED = /et al|doi|pmid|https?:|\d *\(\d{1,4}\) *:|; *\d{1,4} *(?:\(|:)|: *\d{1,5}-\d{1,5}/i;
-const ENTRY_START = /^(?:\[?\d{1,3}[\].)]|[A-Z][A-Za-z'-]{1,30},? +[A-Z]{1,3}[,. ])/;
-
-/**
- * Drops lists of references: from a heading such as "References" or "Bibliography" to the next heading (of the same level
- * or above, where both are Markdown), and anywhere lines that are entries of one (number or author in front, a year, and
- * the volume, pages, DOI or "et al."). Headings stay. Idempotent.
- */
-export const references: TextRule = { name: "guidelines/references@1", apply: dropReferences };
-
-function dropReferences(text: string): string {
-  const kept: string[] = [];
-  /** Level of the list's heading while inside one; 7 for a heading that is no Markdown. */
-  let inside: number | undefined;
-  for (const line of text.split("\n")) {
-    const trimmed = line.length > MAX_REFERENCE ? line : line.trim();
-    if (isReferencesHeading(trimmed)) inside = headingLevel(trimmed) ?? 7;
-    else if (inside !== undefined && endsReferences(trimmed, inside)) inside = undefined;
-    if (inside === undefined && !isEntry(trimmed)) kept.push(line);
-  }
-  return kept.join("\n");
-}
-
-function isReferencesHeading(line: string): boolean {
-  return line.length <= MAX_HEADING && REFERENCES.test(line);
-}
-
-function endsReferences(line: string, level: number): boolean {
-  const own = headingLevel(line);
-  if (own !== undefined) return own <= level;
-  if (level !== 7 || line.length > MAX_HEADING || isEntry(line)) return false;
-  return (NUMBERED_HEADING.test(line) && !/[.,;]$/.test(line) && !YEAR.test(line)) || isCapitals(line);
-}
-
-function headingLevel(line: string): number | undefined {
-  return line.length <= MAX_HEADING * 2 ? MARKDOWN_HEADING.exec(line)?.[1]?.length : undefined;
-}
-
-function isCapitals(line: string): boolean {
-  return /[A-Z]{3}/.test(line) && line === line.toUpperCase() && !/\d/.test(line);
-}
-
-function isEntry(line: string): boolean {
-  return line.length <= MAX_REFERENCE && ENTRY_START.test(line) && YEAR.test(line) && CITED.test(line);
-}
-
-const BOILERPLATE = [
-  "all rights reserved|copyright|©|creative commons|terms of use|terms and conditions|privacy policy|disclaimer",
-  "cookie|skip to (?:main )?content|back to top|go to top|print this page|share this|follow us|sign up|subscribe",
-  "click here|download (?:the )?pdf|full text pdf|view larger|open in new tab|read more|advertisement|log ?in to",
-  "page \\d+ of \\d+|isbn|issn|last (?:updated|reviewed|modified)|published (?:date|online)|date of issue",
-  "(?:conflicts?|declarations?) of interest|competing interests|funding sources?|how to cite|suggested citation",
+const STARTS = [
+  "all rights reserved|copyright|©|licen[sc]ed under|creative commons|isbn\\b|issn\\b|page \\d+ of \\d+",
+  "(?:date )?last (?:updated|reviewed|modified) *:|last (?:updated|reviewed|modified) (?:on )?[\\w ,]{0,20}\\d{4}",
+  "(?:published(?: date| online)?|date of issue|how to cite|suggested citation) *:",
+  "(?:conflicts?|declarations?) of interest *:|competing interests *:|funding(?: sources?)? *:",
+  "(?:this|our) (?:web)?site uses cookies",
 ];
-const BOILERPLATE_START = new RegExp(`^[-*• ]{0,4}(?:${BOILERPLATE.join("|")})`, "i");
+const BOILERPLATE_START = new RegExp(`^[-*• ]{0,4}(?:${STARTS.join("|")})`, "i");
+const WHOLE = [
+  "cookies?(?: (?:policy|settings|preferences|notice))?|(?:accept|reject|manage)(?: all)? cookies|we use cookies",
+  "skip to (?:main )?content|(?:back|go) to (?:the )?top|print this page|share this(?: page| article)?",
+  "follow us(?: on [\\w, ]{1,40})?|sign up(?: for [\\w' ]{0,30}newsletter)?|subscribe(?: now| to [\\w' ]{0,30}newsletter)?",
+  "click here(?: to [\\w ]{1,40})?|download (?:the )?(?:full )?pdf|full text pdf|view larger(?: image)?|open in new tab",
+  "read more|advertisement|log ?in(?: to [\\w ]{1,30})?|terms of use|terms and conditions|privacy policy|disclaimer",
+];
+const BOILERPLATE_LINE = new RegExp(`^[-*• ]{0,4}(?:${WHOLE.join("|")})[ .:!>»]{0,4}$`, "i");
 const BARE_LINK = /^(?:https?:\/\/|www\.)\S+$/i;
-const PAGE_NUMBER = /^(?:page +)?\d{1,4}$|^- ?\d{1,4} ?-$/i;
+const MARKED_PAGE_NUMBER = /^page +\d{1,4}$|^- ?\d{1,4} ?-$/i;
 
 /**
- * Drops lines of up to 200 characters that begin like a web page's or a publisher's frame (copyright, cookies, "Back to
- * top", "Page 3 of 90", citations of itself), bare links and page numbers. Headings stay. Idempotent.
+ * Drops lines of up to 200 characters that are of a web page's or a publisher's frame: those that begin with a copyright,
+ * "Last updated: ", "Page 3 of 90" or a citation of itself, those that are nothing but "Back to top", "Cookie settings" and
+ * the like, bare links, and marked page numbers (`- 4 -`). A sentence that only begins like one ("Cookies raise ...")
+ * stays, and so do headings. Idempotent.
  */
 export const boilerplate: TextRule = {
-  name: "guidelines/boilerplate@1",
+  name: "guidelines/boilerplate@2",
   apply: (text) =>
     text
       .split("\n")
@@ -83,13 +45,60 @@ export const boilerplate: TextRule = {
 function isBoilerplate(line: string): boolean {
   if (line.length > MAX_BOILERPLATE) return false;
   const trimmed = line.trim();
-  return BOILERPLATE_START.test(trimmed) || BARE_LINK.test(trimmed) || PAGE_NUMBER.test(trimmed);
+  return [BOILERPLATE_START, BOILERPLATE_LINE, BARE_LINK, MARKED_PAGE_NUMBER].some((form) => form.test(trimmed));
 }
 
-const CITATION_MARK = / ?\[\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20}\]/g;
+/**
+ * Drops lines of one whole number that are page numbers by their sequence: three or more such lines, each one more than
+ * the one before, with 200 characters or more between two. A number alone may be a dose or a score.
+ */
+export const pageNumbers: TextRule = { name: "guidelines/page-numbers@1", apply: dropPageNumbers };
 
-/** Takes out the numbers that point into the list of references: `[3]`, `[1, 4-6]`. */
+function dropPageNumbers(text: string): string {
+  const lines = text.split("\n");
+  const dropped = new Set<number>();
+  let run: number[] = [];
+  let size = 0;
+  const endRun = () => {
+    if (run.length >= MIN_PAGES) for (const line of run) dropped.add(line);
+    run = [];
+  };
+  for (const [index, line] of lines.entries()) {
+    if (line.length > 20 || !/^\d{1,4}$/.test(line.trim())) {
+      size += line.length;
+      continue;
+    }
+    const before = run.at(-1);
+    if (before === undefined || size < MIN_PAGE || Number(line) !== Number(lines[before]) + 1) endRun();
+    run.push(index);
+    size = 0;
+  }
+  endRun();
+  return dropped.size === 0 ? text : lines.filter((_, index) => !dropped.has(index)).join("\n");
+}
+
+/** One mark, or several with commas between. */
+const CITATION_MARK = / ?\[\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20}\](?:,? ?\[\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20}\]){0,20}/g;
+/** A letter or closing sign: what ends in a digit, a colon or a comparison leads to a quantity. */
+const BEFORE_MARK = /[\p{L})\].,;"'’”]$/u;
+/** Words that lead to a quantity, and units, behind which brackets hold a range. */
+const QUANTITY_BEFORE =
+  /(?:^|[^\p{L}])(?:doses?|of|ranges?|ranging|between|and|or|to|from|at|by|than|about|is|was|are|were|percent|per|mean|median|average|ci|iqr|sd|ratio|scores?|levels?|grades?|stages?|class|types?|steps?|phases?|tables?|figures?|days?|weeks?|months?|years?|hours?|minutes?|mg|g|kg|mcg|[µμ]g|ng|ml|l|dl|mmol|mol|meq|iu|units?|mm|cm|mmhg|kpa|bpm)[.,]?$/iu;
+const QUANTITY_BEHIND =
+  /^ ?(?:[%‰°±×<>=/+-]|\d|(?:percent|per|mg|g|kg|mcg|[µμ]g|ng|ml|l|dl|mmol|mol|meq|iu|u|units?|mm|cm|m|mmhg|kpa|bpm|kcal|gy|h|hrs?|hours?|min|minutes?|days?|weeks?|months?|years?|times|points?|doses?|tablets?|drops?|puffs?)(?![\p{L}]))/iu;
+
+/**
+ * Takes out the numbers that point into the list of references: `[3]`, `[1, 4-6]`, directly behind a word or its
+ * punctuation. What may be a quantity stays: behind a number or a word such as "of", "range" or "dose", and in front of a
+ * unit, a number or a percent sign.
+ */
 export const citationMarks: TextRule = {
-  name: "guidelines/citation-marks@1",
-  apply: (text) => text.replace(CITATION_MARK, ""),
+  name: "guidelines/citation-marks@2",
+  apply: (text) =>
+    text.replace(CITATION_MARK, (mark, at: number) => {
+      const before = text.slice(Math.max(0, at - AROUND), at);
+      const behind = text.slice(at + mark.length, at + mark.length + AROUND);
+      const isQuantity = QUANTITY_BEFORE.test(before) || QUANTITY_BEHIND.test(behind);
+      return BEFORE_MARK.test(before) && !isQuantity ? "" : mark;
+    }),
 };

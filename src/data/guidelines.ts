@@ -1,7 +1,8 @@
 import { MediloraError } from "../errors.js";
 import { DocumentWriter, documentsPath } from "./documents.js";
 import { readJsonLines } from "./formats/jsonl.js";
-import { boilerplate, citationMarks, references } from "./guidelineText.js";
+import { references } from "./guidelineReferences.js";
+import { boilerplate, citationMarks, pageNumbers } from "./guidelineText.js";
 import { checkDistinctFiles, type FileSource, fileSource, type Manifest, writeManifest } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { blanks } from "./text/blanks.js";
@@ -30,7 +31,14 @@ export interface GuidelinesManifest extends Manifest {
 }
 
 /** In this order. */
-export const GUIDELINE_RULES: readonly TextRule[] = [characters, references, boilerplate, citationMarks, blanks];
+export const GUIDELINE_RULES: readonly TextRule[] = [
+  characters,
+  references,
+  boilerplate,
+  pageNumbers,
+  citationMarks,
+  blanks,
+];
 
 /**
  * Turns clinical guidelines into completion rows, one a document. The text is `clean_text`, else `raw_text`, else `text`;

@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { MediloraError } from "../errors.js";
 import { writeFileAtomic } from "../util/atomicFile.js";
 import { sha256File } from "../util/hash.js";
@@ -82,18 +83,54 @@ export async function writeManifest<M extends Manifest>(
 }
 
 /**
- * Refuses a run whose files would overwrite one another, the manifest of the first output included.
+ * Refuses a run whose files would overwrite one another, the manifest of the first output included. Symbolic and hard
+ * links to one file are that file.
  * @param inputs  paths that are read
  * @param outputs paths that are written, the main output first
  * @throws MediloraError `ARGUMENT_INVALID`
  */
 export function checkDistinctFiles(inputs: readonly string[], outputs: readonly string[]): void {
   const [main] = outputs;
-  const written = [...outputs, ...(main === undefined ? [] : [manifestPath(main)])].map((path) => resolve(path));
-  const read = new Set(inputs.map((path) => resolve(path)));
-  if (new Set(written).size === written.length && !written.some((path) => read.has(path))) return;
+  if (areDistinct(inputs, [...outputs, ...(main === undefined ? [] : [manifestPath(main)])])) return;
   throw new MediloraError(
     "ARGUMENT_INVALID",
     "The inputs, the outputs and the manifest (<output>.manifest.json) must be different files. Name another output.",
   );
+}
+
+/**
+ * Refuses a report that would overwrite a file that it reports on, also through a link.
+ * @param inputs paths that are read
+ * @param report path of the report
+ * @throws MediloraError `ARGUMENT_INVALID`
+ */
+export function checkReportFile(inputs: readonly string[], report: string): void {
+  if (areDistinct(inputs, [report])) return;
+  throw new MediloraError("ARGUMENT_INVALID", `The report ${report} is one of the inputs. Name another file for it.`);
+}
+
+function areDistinct(inputs: readonly string[], written: readonly string[]): boolean {
+  const files = written.map(fileIdentity);
+  const read = new Set(inputs.map(fileIdentity));
+  return new Set(files).size === files.length && !files.some((file) => read.has(file));
+}
+
+/** Device and inode of a file that exists, else the path that it would get. */
+function fileIdentity(path: string): string {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return realPath(resolve(path));
+  }
+}
+
+/** With the links of the folders above resolved, as far as those exist. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const folder = dirname(path);
+    return folder === path ? path : join(realPath(folder), basename(path));
+  }
 }

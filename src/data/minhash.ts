@@ -7,8 +7,10 @@ const BANDS = 32;
 const ROWS_A_BAND = 4;
 /** Minima a document; the estimate of a similarity s has the standard error sqrt(s (1 - s) / 128), 0.035 at 0.8. */
 export const SIGNATURE_LENGTH = BANDS * ROWS_A_BAND;
-/** Changes with the shingles, the hashes, the seed or the bands. */
-export const MINHASH_VERSION = "minhash-128/word-5-gram@1";
+/** Documents of a bucket that one is compared with: a phrase that many share must not make the work quadratic. */
+const MAX_CANDIDATES = 64;
+/** Changes with the shingles, the hashes, the seed, the bands or the candidates. */
+export const MINHASH_VERSION = "minhash-128/word-5-gram@2";
 
 /** Part of the version: another seed finds other pairs near the threshold. */
 const SEEDS = (() => {
@@ -70,8 +72,8 @@ function mix(value: number): number {
 /**
  * Finds, among the documents added before, one that is similar to a new one: locality-sensitive hashing in 32 bands of
  * 4 minima. A pair of similarity 0.8 shares a band with probability 1 - (1 - 0.8^4)^32 > 0.99999, one of 0.5 with 0.87;
- * what shares a band is then decided by the estimate. Memory: 0.8 to 1.5 KB a document, since
- * the arrays double.
+ * what shares a band is then decided by the estimate. Of the documents that share a band the 64 newest are looked at, so
+ * a document is compared with 2048 others at most. Memory: 0.8 to 1.5 KB a document, since the arrays double.
  */
 export class NearDuplicateIndex {
   #signatures = new Uint32Array(SIGNATURE_LENGTH * 64);
@@ -89,13 +91,15 @@ export class NearDuplicateIndex {
     return this.#size;
   }
 
-  /** The most similar document at or above the threshold, by its number; of equals the one added first. */
+  /** The most similar document at or above the threshold, by its number; of equals the one added first. Sees 64 a band. */
   find(signature: Uint32Array): { document: number; similarity: number } | undefined {
     let best: { document: number; similarity: number } | undefined;
     const seen = new Set<number>();
     for (let band = 0; band < BANDS; band++) {
-      let document = this.#heads[this.#bucket(signature, 0, band)] as number;
-      for (; document !== -1; document = this.#next[document * BANDS + band] as number) {
+      let next = this.#heads[this.#bucket(signature, 0, band)] as number;
+      for (let candidates = 0; next !== -1 && candidates < MAX_CANDIDATES; candidates++) {
+        const document = next;
+        next = this.#next[document * BANDS + band] as number;
         if (seen.has(document)) continue;
         seen.add(document);
         const similarity = estimateSimilarity(signature, this.#signature(document));

@@ -1,5 +1,6 @@
 import { hasChatMarker } from "../chat/chatml.js";
 import { MediloraError } from "../errors.js";
+import { requireTexts } from "../util/arguments.js";
 import { AtomicWriter } from "../util/atomicFile.js";
 import { sha256File } from "../util/hash.js";
 import { SeededRandom } from "../util/random.js";
@@ -116,6 +117,7 @@ export function stratifiedHoldOut(records: readonly LabelledRecord[], size: numb
 }
 
 function checkOptions(options: PreparePubMedQAOptions): Checked {
+  requireTexts("preparePubMedQA()", options, ["input", "output"]);
   const { evalSize = 0, seed = 0, limit = Number.MAX_SAFE_INTEGER, answer = "label-and-long-answer" } = options;
   if ((options.evalOutput === undefined) !== (options.evalSize === undefined))
     throw new MediloraError("ARGUMENT_INVALID", "evalOutput and evalSize go together: give both or neither.");
@@ -151,10 +153,23 @@ async function readUsable(
   if (records.length === 0)
     throw new MediloraError(
       "DATA_EMPTY",
-      `${options.input} has no usable record among ${progress.rows} (${skipped["no-label"]} without final_decision, ` +
-        `${skipped["no-long-answer"]} without LONG_ANSWER). Give labelled PubMedQA, such as ori_pqal.json.`,
+      `${options.input} has no usable record among ${progress.rows}${reasons(skipped)}. ` +
+        "Give labelled PubMedQA, such as ori_pqal.json.",
     );
   return { records, counts: { read: progress.rows, used: records.length, skipped } };
+}
+
+const SKIPPED: Record<SkipReason, string> = {
+  "no-label": "without final_decision",
+  "no-long-answer": "without LONG_ANSWER",
+  "chat-marker": "with a ChatML marker in their text",
+  "over-limit": "over the limit",
+};
+
+/** Such as " (3 without final_decision)"; empty when nothing was skipped. */
+function reasons(skipped: Counts["skipped"]): string {
+  const found = (Object.keys(SKIPPED) as SkipReason[]).filter((reason) => skipped[reason] > 0);
+  return found.length === 0 ? "" : ` (${found.map((reason) => `${skipped[reason]} ${SKIPPED[reason]}`).join(", ")})`;
 }
 
 function skipReason(record: PubMedQARecord, answer: PubMedQAAnswer): SkipReason | undefined {

@@ -43,18 +43,20 @@ export async function loadPubMedQA(path: string): Promise<PubMedQARecord[]> {
  * time, so that the 533 MB of ori_pqaa.json need no such string in memory.
  *
  * Only those four fields are read. The `*_pred` fields are human answers and stay unread; labels lose their case.
- * @throws MediloraError `DATA_INVALID` with file, id and field, also when an id occurs twice; `FILE_NOT_FOUND`,
- *   `FILE_READ`
+ * @throws MediloraError `DATA_INVALID` with file, number of the record and field, also when an id occurs twice;
+ *   `FILE_NOT_FOUND`, `FILE_READ`. Ids stay out of messages: they may be patients'
  * @see Jin et al. 2019, PubMedQA
  */
 export async function* readPubMedQA(path: string): AsyncGenerator<PubMedQARecord> {
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   for await (const [id, value] of readEntries(path)) {
-    if (id.trim() === "") throw invalid(path, `record ${seen.size + 1} has a blank id; give each record its id`);
+    const number = seen.size + 1;
+    if (id.trim() === "") throw invalid(path, `record ${number} has a blank id; give each record its id`);
     // JSON.parse of the whole file would silently keep the last of two.
-    if (seen.has(id)) throw invalid(path, `id ${id} occurs twice; keep one of the records`);
-    seen.add(id);
-    yield toRecord(value, id, path);
+    const twin = seen.get(id);
+    if (twin !== undefined) throw invalid(path, `records ${twin} and ${number} have the same id; keep one of them`);
+    seen.set(id, number);
+    yield toRecord(value, id, `${path}: record ${number}`);
   }
 }
 
@@ -78,33 +80,33 @@ export function pubmedqaMessages(record: PubMedQARecord, options: { answer: bool
   if (missing !== null)
     throw new MediloraError(
       "DATA_INVALID",
-      `PubMedQA record ${record.id} has no ${missing}, so it has no answer to train on. Leave the record out.`,
+      `The PubMedQA record has no ${missing}, so it has no answer to train on. Leave the record out.`,
     );
   return [...messages, { role: "assistant", content: `${record.label}. ${record.longAnswer}` }];
 }
 
-function toRecord(value: unknown, id: string, path: string): PubMedQARecord {
-  const where = `record ${id}`;
+/** @param where file and number of the record */
+function toRecord(value: unknown, id: string, where: string): PubMedQARecord {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw invalid(path, `${where} must be an object with QUESTION and CONTEXTS`);
+    throw invalid(where, "must be an object with QUESTION and CONTEXTS");
   const { QUESTION, CONTEXTS, final_decision, LONG_ANSWER } = value as Record<string, unknown>;
   if (typeof QUESTION !== "string" || QUESTION.trim() === "")
-    throw invalid(path, `${where}: field QUESTION must be a string that is not blank`);
+    throw invalid(where, "field QUESTION must be a string that is not blank");
   if (!isStringArray(CONTEXTS) || CONTEXTS.length === 0)
-    throw invalid(path, `${where}: field CONTEXTS must be an array of at least one string`);
+    throw invalid(where, "field CONTEXTS must be an array of at least one string");
   if (LONG_ANSWER !== undefined && typeof LONG_ANSWER !== "string")
-    throw invalid(path, `${where}: field LONG_ANSWER must be a string`);
+    throw invalid(where, "field LONG_ANSWER must be a string");
   const record: PubMedQARecord = { id, question: QUESTION, contexts: CONTEXTS };
-  if (final_decision !== undefined) record.label = toLabel(final_decision, where, path);
+  if (final_decision !== undefined) record.label = toLabel(final_decision, where);
   if (LONG_ANSWER !== undefined && LONG_ANSWER.trim() !== "") record.longAnswer = LONG_ANSWER;
   return record;
 }
 
-function toLabel(value: unknown, where: string, path: string): PubMedQALabel {
+function toLabel(value: unknown, where: string): PubMedQALabel {
   const word = typeof value === "string" ? value.trim().toLowerCase() : undefined;
   const label = PUBMEDQA_LABELS.find((known) => known === word);
   if (label !== undefined) return label;
-  throw invalid(path, `${where}: field final_decision must be one of ${PUBMEDQA_LABELS.join(", ")}, or left out`);
+  throw invalid(where, `field final_decision must be one of ${PUBMEDQA_LABELS.join(", ")}, or left out`);
 }
 
 function isStringArray(value: unknown): value is string[] {
@@ -140,7 +142,6 @@ class EntrySplitter {
   #closed = false;
   #pending = "";
   #entries = 0;
-  #lastId = "";
 
   constructor(path: string) {
     this.#path = path;
@@ -208,16 +209,15 @@ class EntrySplitter {
     }
     if (entry === undefined) throw this.#malformed("the text is not valid JSON");
     this.#entries += 1;
-    this.#lastId = entry[0];
     return entry;
   }
 
   #malformed(problem: string): MediloraError {
-    const place = this.#entries === 0 ? "before the first record" : `after record ${this.#lastId}`;
+    const place = this.#entries === 0 ? "before the first record" : `after record ${this.#entries}`;
     return invalid(this.#path, `${problem} (${place}); give PubMedQA's published JSON, {id: {QUESTION, ...}}`);
   }
 }
 
-function invalid(path: string, problem: string): MediloraError {
-  return new MediloraError("DATA_INVALID", `${path}: ${problem}.`);
+function invalid(where: string, problem: string): MediloraError {
+  return new MediloraError("DATA_INVALID", `${where}: ${problem}.`);
 }

@@ -2,10 +2,12 @@ import { MediloraError } from "../errors.js";
 import { AtomicWriter } from "../util/atomicFile.js";
 import { sha256File } from "../util/hash.js";
 import { SeededRandom } from "../util/random.js";
+import { parseObject } from "./formats/jsonl.js";
+import { recordError } from "./formats/record.js";
 import { checkDistinctFiles, fileSource, type Manifest, type ManifestOutput, writeManifest } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { readRowLines } from "./rowLines.js";
-import { isChatRow, readRows } from "./rows.js";
+import { isChatRow } from "./rows.js";
 
 export interface SubsetOptions extends ProgressOptions {
   /** Training rows. */
@@ -14,8 +16,11 @@ export interface SubsetOptions extends ProgressOptions {
   output: string;
   /** Rows to choose. */
   size: number;
-  /** Keeps the shares of the labels; a row without a label counts as one of label "". Default false. */
-  stratify?: boolean;
+  /**
+   * Keeps the shares of the values of a field, `true` those of `label`; a row without the field counts as one of value "".
+   * Default false.
+   */
+  stratify?: boolean | string;
   /** Gets the other rows: with it, the subset is a split. */
   rest?: string;
   /** 0 to 2^32 - 1, default 0. */
@@ -27,7 +32,8 @@ export interface SubsetOptions extends ProgressOptions {
  *
  * Subsets nest: with the same input and seed, the rows of a smaller size are among those of a larger one, also
  * stratified. Memory holds a label number and a rank a row.
- * @throws MediloraError `ARGUMENT_INVALID` also for a size above the file's rows; `ABORTED`, `DISK_FULL`, `FILE_WRITE`,
+ * @throws MediloraError `ARGUMENT_INVALID` also for a size above the file's rows, and for a named field that no row has;
+ *   `DATA_INVALID` for a field that is neither string, number nor boolean; `ABORTED`, `DISK_FULL`, `FILE_WRITE`,
  *   and what {@link readRows} throws
  */
 export async function subsetRows(options: SubsetOptions): Promise<Manifest> {
@@ -38,14 +44,23 @@ export async function subsetRows(options: SubsetOptions): Promise<Manifest> {
     throw new MediloraError("ARGUMENT_INVALID", "seed must be a whole number from 0 to 4294967295.");
   checkDistinctFiles([input], rest === undefined ? [output] : [output, rest]);
   const source = await fileSource(input);
-  const labels = await readLabels(options);
+  const field = stratify === true ? "label" : stratify;
+  const labels = await readLabels(options, field);
   if (size > labels.length)
     throw new MediloraError("ARGUMENT_INVALID", `size is ${size}, but ${input} has ${labels.length} rows. Lower it.`);
-  const chosen = chooseSubset(stratify ? labels : labels.map(() => ""), size, seed);
+  if (typeof stratify === "string" && labels.every((label) => label === ""))
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `No row of ${input} has the field ${stratify}. Name another to stratify.`,
+    );
+  const chosen = chooseSubset(labels, size, seed);
   const outputs = await writeSubset(options, chosen);
   return writeManifest<Manifest>(output, {
     source,
-    rules: { subset: `${stratify ? "sainte-lague" : "simple"}/xoshiro128**@1` },
+    rules: {
+      subset: `${field === false ? "simple" : "sainte-lague"}/xoshiro128**@1`,
+      ...(field === false ? {} : { stratify: field }),
+    },
     seed,
     counts: { read: labels.length, used: size, skipped: { "not-chosen": labels.length - size } },
     outputs,
@@ -75,15 +90,27 @@ export function chooseSubset(labels: readonly string[], size: number, seed: numb
   return new Set(ranked.slice(0, size).map(({ index }) => index));
 }
 
-async function readLabels(options: SubsetOptions): Promise<string[]> {
+async function readLabels(options: SubsetOptions, field: string | false): Promise<string[]> {
   const progress = new ProgressReport("read", options);
   const labels: string[] = [];
-  for await (const row of readRows(options.input)) {
+  for await (const { row, line } of readRowLines(options.input)) {
     progress.add();
-    labels.push((isChatRow(row) ? row.label : undefined) ?? "");
+    if (field === false) labels.push("");
+    else if (field === "label") labels.push((isChatRow(row) ? row.label : undefined) ?? "");
+    else labels.push(fieldValue(line, field, `${options.input}, row ${labels.length + 1}`));
   }
   progress.end();
   return labels;
+}
+
+/** Rows carry fields that training does not know, such as the source of each. */
+function fieldValue(line: string, field: string, where: string): string {
+  const fields = parseObject(line.replace(/^\uFEFF/, ""), where);
+  const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
+  if (value === undefined || value === null) return "";
+  if (typeof value === "object")
+    throw recordError(where, `field ${field} must be a string, a number or a boolean to stratify by it`);
+  return String(value);
 }
 
 async function writeSubset(options: SubsetOptions, chosen: ReadonlySet<number>): Promise<ManifestOutput[]> {

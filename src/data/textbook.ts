@@ -63,7 +63,7 @@ export async function prepareTextbook(options: PrepareTextbookOptions): Promise<
   const clean = [characters.name, unicode.name, LineJoiner.rule, stripRule(strip).name, blanks.name];
   return writeManifest<TextbookManifest>(output, {
     source,
-    rules: { format: "textbook/lines@1", rows: `characters/${ROW_CHARACTERS}@1`, clean },
+    rules: { format: "textbook/lines@2", rows: `characters/${ROW_CHARACTERS}@1`, clean },
     counts: writer.counts,
     lines,
     outputs,
@@ -82,12 +82,15 @@ async function writeBook(path: string, { writer, lines, strip, progress }: BookC
   const joiner = new LineJoiner();
   const before = { ...lines };
   for await (const { text } of readLines(path)) {
-    progress.add();
-    lines.read += 1;
     book.charactersIn += text.length + 1;
-    const line = applyRules(text, [characters, unicode]);
-    if (line.trim() === "") lines.empty += 1;
-    else await book.add(joiner.add(line));
+    // Lines may end in CR LF, or in a character that only the rule makes a line feed, such as a CR alone.
+    for (const raw of characters.apply(text.replace(/\r$/, "")).split("\n")) {
+      progress.add();
+      lines.read += 1;
+      const line = unicode.apply(raw);
+      if (line.trim() === "") lines.empty += 1;
+      else await book.add(joiner.add(line));
+    }
   }
   await book.add(joiner.end());
   await book.end();

@@ -1,3 +1,4 @@
+import { limitMarks } from "./text/marks.js";
 import type { TextRule } from "./text/rule.js";
 
 /** What to strip: `symbols` keeps letters, digits and sentence punctuation, `all` letters and digits alone. */
@@ -6,8 +7,6 @@ export type Strip = "symbols" | "all";
 /** A line with fewer blank-separated tokens goes in front of the next one. */
 export const MIN_TOKENS = 5;
 
-/** A letter bears 30 marks at most (UAX #15, stream-safe text): ordering a run takes more than linear time. */
-const MARKS = /(\p{M}{30})\p{M}+/gu;
 /** Ligatures, full-width forms, unit signs of one character and mathematical letters: their parts say the same. */
 const FOLDED = /[\u2100-\u211f\u2121\u2124-\u214f\u3300-\u33ff\ufb00-\ufb06\uff01-\uff5e\u{1d400}-\u{1d7ff}]/gu;
 const LOOK_ALIKES: ReadonlyArray<readonly [RegExp, string]> = [
@@ -28,8 +27,7 @@ const LOOK_ALIKES: ReadonlyArray<readonly [RegExp, string]> = [
 export const unicode: TextRule = {
   name: "textbook/unicode@1",
   apply: (text) => {
-    const folded = text
-      .replace(MARKS, "$1")
+    const folded = limitMarks(text)
       .replace(FOLDED, (sign) => sign.normalize("NFKC"))
       .normalize("NFC");
     return LOOK_ALIKES.reduce((result, [signs, plain]) => result.replace(signs, plain), folded);

@@ -3,8 +3,9 @@ import { readFile, truncate } from "node:fs/promises";
 import { z } from "zod";
 import { fileError, MediloraError } from "../errors.js";
 import { writeFileAtomic } from "../util/atomicFile.js";
+import { lockFile } from "../util/lock.js";
 
-/** What an answer depends on. Two runs with equal keys may share answers; batch, threads and limit are not in it. */
+/** What a generated answer depends on. Two runs with equal keys may share answers; batch, threads and limit are not in it. */
 export interface RunKey {
   /** SHA-256 of the model file. */
   model: string;
@@ -21,7 +22,7 @@ export interface RunKey {
   llamaCpp: string;
 }
 
-const answerSchema = z.object({
+export const answerSchema = z.object({
   id: z.string(),
   /** Of the rendered prompt. */
   promptSha256: z.string(),
@@ -53,37 +54,64 @@ const headerSchema = z.object({
  * The answers of one run as JSON lines: a header with the run's key, then an answer a line, each written as it comes.
  * Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
  */
-export class AnswersFile {
+export class AnswersFile<Answer extends { id: string }> {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #lock: AsyncDisposable;
   /** What the file held when it was opened, in its order. */
-  readonly stored: readonly StoredAnswer[];
+  readonly stored: readonly Answer[];
 
-  private constructor(path: string, descriptor: number, stored: readonly StoredAnswer[]) {
+  private constructor(path: string, descriptor: number, lock: AsyncDisposable, stored: readonly Answer[]) {
     this.path = path;
+    this.#lock = lock;
     this.#descriptor = descriptor;
     this.stored = stored;
   }
 
   /**
    * Opens the file of a run to go on with it, or begins one where there is none or an empty one.
+   * @param key               what an answer depends on; kept in the header
+   * @param options.schema    of one answer
    * @param options.overwrite begins anew where the file belongs to another run, or to this one
    * @throws MediloraError `ARGUMENT_INVALID` for a file of another run (naming what differs), or one that is no answers
    *   file, which is never overwritten; `DATA_INVALID` with the line for a damaged one; `FILE_READ`, `FILE_WRITE`,
    *   `DISK_FULL`
    */
-  static async open(path: string, key: RunKey, options: { overwrite: boolean }): Promise<AnswersFile> {
+  static async open<Answer extends { id: string }>(
+    path: string,
+    key: object,
+    options: { schema: z.ZodType<Answer>; overwrite: boolean },
+  ): Promise<AnswersFile<Answer>> {
+    const lock = await lockFile(
+      `${path}.lock`,
+      `${path} is in use by another evaluation`,
+      "Wait for it or name another file",
+    );
+    try {
+      return await AnswersFile.#openLocked(path, key, options, lock);
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #openLocked<Answer extends { id: string }>(
+    path: string,
+    key: object,
+    options: { schema: z.ZodType<Answer>; overwrite: boolean },
+    lock: AsyncDisposable,
+  ): Promise<AnswersFile<Answer>> {
     const content = await readIfThere(path);
     const header = content.length === 0 ? undefined : readHeader(path, content);
-    let stored: StoredAnswer[] = [];
+    let stored: Answer[] = [];
     if (header === undefined || options.overwrite)
       await writeFileAtomic(path, `${JSON.stringify({ type: TYPE, format: FORMAT, key })}\n`);
     else {
       checkKey(path, header, key);
-      stored = await readAnswers(path, content);
+      stored = await readAnswers(path, content, options.schema);
     }
     try {
-      return new AnswersFile(path, openSync(path, "a"), stored);
+      return new AnswersFile(path, openSync(path, "a"), lock, stored);
     } catch (error) {
       throw fileError(error, path, "write");
     }
@@ -93,7 +121,7 @@ export class AnswersFile {
    * Adds an answer. Synchronous, so that it is with the operating system before anything else happens.
    * @throws MediloraError `FILE_WRITE`, `DISK_FULL`
    */
-  append(answer: StoredAnswer): void {
+  append(answer: Answer): void {
     try {
       appendFileSync(this.#descriptor, `${JSON.stringify(answer)}\n`);
     } catch (error) {
@@ -101,14 +129,15 @@ export class AnswersFile {
     }
   }
 
-  /** Syncs to the disk and closes. Call it once. */
-  close(): void {
+  /** Syncs to the disk, closes and unlocks. Call it once. */
+  async close(): Promise<void> {
     try {
       fsyncSync(this.#descriptor);
     } catch (error) {
       throw fileError(error, this.path, "write");
     } finally {
       closeSync(this.#descriptor);
+      await this.#lock[Symbol.asyncDispose]();
     }
   }
 }
@@ -134,7 +163,7 @@ function readHeader(path: string, content: Buffer): Header {
   );
 }
 
-function checkKey(path: string, header: Header, key: RunKey): void {
+function checkKey(path: string, header: Header, key: object): void {
   const wanted: Record<string, unknown> = { format: FORMAT, ...key };
   const found: Record<string, unknown> = { format: header.format, ...header.key };
   const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
@@ -148,15 +177,19 @@ function checkKey(path: string, header: Header, key: RunKey): void {
 }
 
 /** Cuts off a torn end first. */
-async function readAnswers(path: string, content: Buffer): Promise<StoredAnswer[]> {
+async function readAnswers<Answer extends { id: string }>(
+  path: string,
+  content: Buffer,
+  schema: z.ZodType<Answer>,
+): Promise<Answer[]> {
   const end = content.lastIndexOf(0x0a) + 1;
   if (end < content.length) await truncate(path, end).catch((error) => Promise.reject(fileError(error, path, "write")));
-  const answers = new Map<string, StoredAnswer>();
+  const answers = new Map<string, Answer>();
   let line = 1;
   for (let start = content.indexOf(0x0a) + 1; start < end; ) {
     line += 1;
     const stop = content.indexOf(0x0a, start);
-    const answer = answerSchema.safeParse(parseJson(content.subarray(start, stop)));
+    const answer = schema.safeParse(parseJson(content.subarray(start, stop)));
     if (!answer.success) throw damaged(path, line, "is no answer");
     if (answers.has(answer.data.id)) throw damaged(path, line, "answers a question that was answered before");
     answers.set(answer.data.id, answer.data);

@@ -1,5 +1,5 @@
 import { MediloraError } from "../errors.js";
-import { AnswersFile, type RunKey, type StoredAnswer } from "./answersFile.js";
+import { AnswersFile, answerSchema, type RunKey, type StoredAnswer } from "./answersFile.js";
 import { askQuestions } from "./ask.js";
 import { checkOptions, type EvaluateOptions } from "./evaluateOptions.js";
 import { buildResult, describeMachine, type EvaluationResult } from "./evaluationResult.js";
@@ -7,7 +7,8 @@ import { type PreparedQuestion, prepareQuestions } from "./questions.js";
 import { identify, runKey } from "./runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime } from "./runtime.js";
 import { SAMPLER_PRESETS } from "./samplers.js";
-import { findTask } from "./tasks/index.js";
+import type { GenerationTask } from "./task.js";
+import { findTask, isLikelihood } from "./tasks/index.js";
 
 /**
  * Asks a model every question of a benchmark, reads a label from each answer, and scores them.
@@ -25,7 +26,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
 
 /** {@link evaluate} on an engine of the caller's choice. */
 export async function evaluateWith(runtime: EvaluationRuntime, options: EvaluateOptions): Promise<EvaluationResult> {
-  const task = typeof options.task === "string" ? findTask(options.task) : options.task;
+  const task = generationTask(options.task);
   const settings = checkOptions(options, task);
   const { model, adapters, contextSize, threads, onProgress, signal } = options;
   const { sampler, sequences, seed, maxTokens } = settings;
@@ -49,17 +50,27 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
     const run = { ...identity, sampler, seed, maxTokens, timings, machine, available: all.length };
     return buildResult(run, answers);
   } finally {
-    file?.close();
+    await file?.close();
   }
 }
 
-async function openAnswersFile(options: EvaluateOptions, key: RunKey): Promise<AnswersFile | undefined> {
+function generationTask(task: string | GenerationTask): GenerationTask {
+  if (typeof task !== "string") return task;
+  const found = findTask(task);
+  if (!isLikelihood(found)) return found;
+  throw new MediloraError("ARGUMENT_INVALID", `${task} is scored by log-likelihood: use evaluateLikelihood.`);
+}
+
+async function openAnswersFile(options: EvaluateOptions, key: RunKey): Promise<AnswersFile<StoredAnswer> | undefined> {
   if (options.answersFile === undefined) return undefined;
-  return AnswersFile.open(options.answersFile, key, { overwrite: options.overwrite ?? false });
+  return AnswersFile.open(options.answersFile, key, { schema: answerSchema, overwrite: options.overwrite ?? false });
 }
 
 /** The file's answers by id, each to a prompt and a gold label that are still those of its question. */
-function storedAnswers(file: AnswersFile, questions: readonly PreparedQuestion[]): Map<string, StoredAnswer> {
+function storedAnswers(
+  file: AnswersFile<StoredAnswer>,
+  questions: readonly PreparedQuestion[],
+): Map<string, StoredAnswer> {
   const byId = new Map(questions.map((question) => [question.id, question]));
   for (const { id, promptSha256, gold } of file.stored) {
     const question = byId.get(id);

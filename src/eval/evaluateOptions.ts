@@ -57,14 +57,24 @@ export function checkOptions(options: EvaluateOptions, task: GenerationTask): Ev
   checkSampler(settings.sampler);
   checkInteger("seed", settings.seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   checkInteger("maxTokens", settings.maxTokens, 1, MOST_TOKENS);
-  checkInteger("sequences", settings.sequences, 1, MOST_SEQUENCES);
+  checkCommonOptions(options);
+  return settings;
+}
+
+/**
+ * The options that every kind of evaluation takes.
+ * @throws MediloraError `ARGUMENT_INVALID` with the option's name
+ */
+export function checkCommonOptions(
+  options: Pick<EvaluateOptions, "sequences" | "limit" | "contextSize" | "adapters">,
+): void {
+  if (options.sequences !== undefined) checkInteger("sequences", options.sequences, 1, MOST_SEQUENCES);
   if (options.limit !== undefined) checkInteger("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
   if (options.contextSize !== undefined) checkInteger("contextSize", options.contextSize, 1, MOST_TOKENS);
   options.adapters?.forEach(({ scale = 1 }, index) => {
     if (!Number.isFinite(scale))
       throw new MediloraError("ARGUMENT_INVALID", `adapters[${index}].scale must be a finite number, as 1.`);
   });
-  return settings;
 }
 
 /** @throws MediloraError `ARGUMENT_INVALID` for an unknown preset, with the one that was probably meant */
@@ -76,7 +86,8 @@ export function checkSampler(name: string): asserts name is SamplerPreset {
   throw new MediloraError("ARGUMENT_INVALID", `sampler is no known preset. ${hint}`);
 }
 
-function checkInteger(name: string, value: number, low: number, high: number): void {
+/** @throws MediloraError `ARGUMENT_INVALID` naming the option */
+export function checkInteger(name: string, value: number, low: number, high: number): void {
   if (Number.isSafeInteger(value) && value >= low && value <= high) return;
   throw new MediloraError("ARGUMENT_INVALID", `${name} must be an integer from ${low} to ${high}.`);
 }

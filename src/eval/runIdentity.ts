@@ -16,20 +16,34 @@ export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" |
  * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED` (between two files)
  */
 export async function identify(options: EvaluateOptions, task: GenerationTask, llamaCpp: string): Promise<RunIdentity> {
-  const identifyFile = async (path: string): Promise<FileIdentity> => {
-    stopIfAborted(options.signal);
-    return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path) };
-  };
-  const adapters: AdapterIdentity[] = [];
-  for (const { path, scale = 1 } of options.adapters ?? []) adapters.push({ ...(await identifyFile(path)), scale });
   return {
-    model: await identifyFile(options.model),
-    adapters,
+    ...(await identifyModel(options)),
     task: { name: task.name, version: task.version, labels: [...task.labels] },
-    data: await identifyFile(options.data),
+    data: await identifyFile(options.data, options.signal),
     extraction: task.extraction.id,
-    versions: { medilora: packageVersion(), llamaCpp, node: process.versions.node },
+    versions: runVersions(llamaCpp),
   };
+}
+
+/** The model and its adapters. @throws MediloraError as {@link identify} */
+export async function identifyModel({
+  model,
+  adapters = [],
+  signal,
+}: Pick<EvaluateOptions, "model" | "adapters" | "signal">): Promise<Pick<RunIdentity, "model" | "adapters">> {
+  const identified: AdapterIdentity[] = [];
+  for (const { path, scale = 1 } of adapters) identified.push({ ...(await identifyFile(path, signal)), scale });
+  return { model: await identifyFile(model, signal), adapters: identified };
+}
+
+/** @throws MediloraError as {@link identify} */
+export async function identifyFile(path: string, signal: AbortSignal | undefined): Promise<FileIdentity> {
+  stopIfAborted(signal);
+  return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path) };
+}
+
+export function runVersions(llamaCpp: string): EvaluationResult["versions"] {
+  return { medilora: packageVersion(), llamaCpp, node: process.versions.node };
 }
 
 export function runKey(run: RunIdentity, settings: EvaluateSettings): RunKey {

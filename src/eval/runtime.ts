@@ -6,16 +6,19 @@ import { openTokenizer } from "../native/tokenizer.js";
 /** What of an engine an evaluation uses. */
 export type AnswerEngine = Pick<InferenceEngine, "info" | "generate"> & AsyncDisposable;
 
+/** What of an engine the scoring of choices uses. */
+export type ScoreEngine = Pick<InferenceEngine, "info" | "score"> & AsyncDisposable;
+
 /** Where an evaluation gets its model from. */
-export interface EvaluationRuntime {
+export interface EvaluationRuntime<Engine = AnswerEngine> {
   /** Release of llama.cpp that computes. */
   llamaCpp(): string;
   openTokenizer(model: string): Promise<Tokenizer & AsyncDisposable>;
-  openEngine(options: EngineOptions, call: { signal?: AbortSignal }): Promise<AnswerEngine>;
+  openEngine(options: EngineOptions, call: { signal?: AbortSignal }): Promise<Engine>;
 }
 
 /** The addon. Every function throws MediloraError `NATIVE_UNAVAILABLE` where it cannot be loaded. */
-export const nativeRuntime: EvaluationRuntime = {
+export const nativeRuntime: EvaluationRuntime<AnswerEngine & ScoreEngine> = {
   llamaCpp: () => native().systemInfo().llamaCpp,
   openTokenizer,
   openEngine: (options, call) => InferenceEngine.open(options, call),

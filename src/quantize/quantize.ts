@@ -1,6 +1,7 @@
 import { callNative, runJob } from "../native/call.js";
 import { native } from "../native/load.js";
 import type { CountProgress } from "../native/trainingBinding.js";
+import { requireTexts } from "../util/arguments.js";
 
 export interface QuantizeOptions {
   /** GGUF model in F32, F16 or BF16. */
@@ -19,10 +20,11 @@ export interface QuantizeOptions {
 /**
  * Quantises a model, byte for byte as llama.cpp's own `llama_model_quantize` of the pinned release does.
  * @returns the size of the output in bytes
- * @throws MediloraError `TYPE_UNSUPPORTED`, `QUANTIZE_FAILED` with llama.cpp's reason, `MODEL_INVALID`,
+ * @throws MediloraError `ARGUMENT_INVALID`, `TYPE_UNSUPPORTED`, `QUANTIZE_FAILED` with llama.cpp's reason, `MODEL_INVALID`,
  *         `FILE_NOT_FOUND`, `DISK_FULL`, `FILE_WRITE`, `ABORTED`
  */
 export async function quantize(options: QuantizeOptions): Promise<{ bytes: number }> {
+  requireTexts("quantize()", options, ["input", "output", "type"]);
   const { signal, onProgress, ...call } = options;
   const bytes = await runJob(signal, (cancel, listen) =>
     native().quantize({ ...call, cancel, ...(onProgress && { onProgress: listen(onProgress) }) }),

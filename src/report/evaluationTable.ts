@@ -20,16 +20,22 @@ export function evaluationTable(results: readonly EvaluationResult[], options: T
 
 /** {@link evaluationTable} in GitHub's Markdown, the lines as a list. */
 export function evaluationMarkdown(results: readonly EvaluationResult[]): string {
-  // As in the table's cells, so that an id out of the data is no HTML.
-  const lines = tableLines(results).map((line) => `- ${line.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}`);
-  return [markdownTable(tableColumns(results), tableRows(results)), "", ...lines].join("\n");
+  return [markdownTable(tableColumns(results), tableRows(results)), "", ...markdownList(tableLines(results))].join(
+    "\n",
+  );
+}
+
+/** Lines as a list; escaped as in the table's cells, so that an id out of the data is no HTML. */
+export function markdownList(lines: readonly string[]): string[] {
+  return lines.map((line) => `- ${line.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}`);
 }
 
 function tableColumns(results: readonly EvaluationResult[]): TableColumn[] {
   return [{ title: "Model" }, ...results.map((result): TableColumn => ({ title: modelName(result), align: "right" }))];
 }
 
-function modelName({ model, adapters }: EvaluationResult): string {
+/** The model's file and its adapters', with scales other than 1. */
+export function modelName({ model, adapters }: Pick<EvaluationResult, "model" | "adapters">): string {
   return [model.file, ...adapters.map(({ file, scale }) => (scale === 1 ? file : `${file} x ${scale}`))].join(" + ");
 }
 
@@ -46,7 +52,7 @@ function tableRows(results: readonly EvaluationResult[]): string[][] {
     row("Questions", ({ metrics }) => formatCount(metrics.n)),
     ...labels.map((label) => row(`Answered ${label} (gold)`, (result) => labelCounts(result, label))),
     row("Invalid", ({ metrics }) => formatCount(metrics.n - metrics.valid)),
-    row("File size", ({ model, adapters }) => [model, ...adapters].map(({ bytes }) => formatBytes(bytes)).join(" + ")),
+    row("File size", fileSizes),
   ];
 }
 
@@ -70,8 +76,13 @@ function tableLines(results: readonly EvaluationResult[]): string[] {
   ];
 }
 
+/** The bytes of the model's file and its adapters'. */
+export function fileSizes({ model, adapters }: Pick<EvaluationResult, "model" | "adapters">): string {
+  return [model, ...adapters].map(({ bytes }) => formatBytes(bytes)).join(" + ");
+}
+
 /** Each distinct line once; what is not true of every model says of which, by its column. */
-function attributed(linesOf: ReadonlyArray<readonly string[]>): string[] {
+export function attributed(linesOf: ReadonlyArray<readonly string[]>): string[] {
   return [...new Set(linesOf.flat())].map((line) => {
     const columns = linesOf.flatMap((lines, i) => (lines.includes(line) ? [i + 1] : []));
     return columns.length === linesOf.length ? line : `Model ${columns.join(", ")}: ${line}`;

@@ -67,8 +67,10 @@ function rangeOf(values: number[]): Range | undefined {
   });
 }
 
+/** Losses that differ by rounding only are constant: between them there is no room for ticks. */
 function widened({ low, high }: Range, margin: number): Range {
-  return low < high ? { low, high } : { low: low - margin, high: high + margin };
+  const constant = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high));
+  return constant ? { low: low - margin, high: high + margin } : { low, high };
 }
 
 /** About `count` round numbers (1, 2 or 5 times a power of ten apart) inside low..high; at least one. */

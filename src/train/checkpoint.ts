@@ -161,11 +161,7 @@ async function namesIn(folder: string): Promise<string[]> {
  * @returns the note that was saved with it
  * @throws MediloraError `CHECKPOINT_INVALID` when it is of another configuration or other data
  */
-export async function restore(
-  trainer: NativeTrainer,
-  path: string,
-  expected: RunHashes,
-): Promise<CheckpointNote> {
+export async function restore(trainer: NativeTrainer, path: string, expected: RunHashes): Promise<CheckpointNote> {
   const note = JSON.parse(await trainer.loadState(path)) as CheckpointNote;
   const differs = [
     note.configSha256 !== expected.configSha256 && "the configuration",

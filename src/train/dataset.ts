@@ -1,7 +1,8 @@
 import { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "../chat/tokenizeRow.js";
 import type { DatasetConfig, TrainConfig } from "../config/schema.js";
+import { readLines } from "../data/formats/text.js";
 import { isChatRow, loadRows, type TrainingRow } from "../data/rows.js";
-import { MediloraError } from "../errors.js";
+import { isMediloraError, MediloraError } from "../errors.js";
 import { sha256File, sha256Text } from "../util/hash.js";
 import { SeededRandom } from "../util/random.js";
 import type { TokenizedSample } from "./packing.js";
@@ -17,7 +18,8 @@ export interface TrainingData {
 /**
  * Loads and tokenises the data sets of a configuration.
  * @throws MediloraError `CONTEXT_EXCEEDED` for a row longer than sequence_len, `DATA_INVALID` for a row of another type
- *         than the data set says, both naming file and row; `DATA_EMPTY`; what reading the rows throws
+ *         than the data set says or one that ChatML cannot hold, naming file and line; `DATA_EMPTY`; what reading the
+ *         rows throws
  */
 export async function loadTrainingData(
   tokenizer: Tokenizer,
@@ -26,8 +28,12 @@ export async function loadTrainingData(
   const samples: TokenizedSample[] = [];
   const hashes: string[] = [];
   for (const dataset of config.datasets) {
-    for (const row of await loadRows(dataset.path))
-      samples.push(...tokenizeRow(tokenizer, dataset, row, config.sequence_len));
+    for (const [index, row] of (await loadRows(dataset.path)).entries())
+      try {
+        samples.push(...tokenizeRow(tokenizer, dataset, row, config.sequence_len));
+      } catch (error) {
+        throw await withPlace(error, dataset.path, index);
+      }
     const span = dataset.type === "chatml" ? dataset.label_span : "";
     hashes.push(`${dataset.type} ${span} ${await sha256File(dataset.path)}`);
   }
@@ -44,7 +50,7 @@ function tokenizeRow(
   if (isChatRow(row) !== (dataset.type === "chatml"))
     throw new MediloraError(
       "DATA_INVALID",
-      `${dataset.path}: row ${row.id} has no field ${expected}, which type: ${dataset.type} needs. Set the data set's type.`,
+      `there is no field ${expected}, which type: ${dataset.type} needs. Set the data set's type.`,
     );
   if (!isChatRow(row)) return tokenizeCompletionRow(tokenizer, row, { sequenceLen });
   const labelSpan = dataset.type === "chatml" ? dataset.label_span : "turn";
@@ -52,10 +58,29 @@ function tokenizeRow(
   if (sample.tokens.length > sequenceLen)
     throw new MediloraError(
       "CONTEXT_EXCEEDED",
-      `${dataset.path}: row ${row.id} has ${sample.tokens.length} tokens, sequence_len is ${sequenceLen}. ` +
+      `${sample.tokens.length} tokens, sequence_len is ${sequenceLen}. ` +
         "Raise sequence_len (up to the model's context), or shorten or remove the row.",
     );
   return [sample];
+}
+
+/** Names file and line of a row, not its id: that may have been made from a name or a record number. */
+async function withPlace(error: unknown, path: string, index: number): Promise<unknown> {
+  if (!isMediloraError(error)) return error;
+  return new MediloraError(error.code, `${path}, line ${await lineOf(path, index)}: ${error.message}`, {
+    cause: error,
+  });
+}
+
+/** Line, from 1, of a row counted from 0. Read only for a message, so that no row has to carry its line. */
+async function lineOf(path: string, index: number): Promise<number> {
+  let rows = 0;
+  let last = 0;
+  for await (const { line, text } of readLines(path)) {
+    last = line;
+    if (text.trim() !== "" && rows++ === index) break;
+  }
+  return last;
 }
 
 /** A seeded share of the samples for validation; at least one of each when a share is asked for. */

@@ -18,6 +18,8 @@ export interface TrainingEstimate {
   secondsPerStep: number;
   totalSeconds: number;
   tokensPerSecond: number;
+  /** What the configuration asks for and this amount of data cannot give. */
+  warnings: string[];
 }
 
 /** Blocks in the two cut-down models whose times are measured; a block's own time is their difference. */
@@ -49,6 +51,7 @@ export async function planTraining(config: TrainConfig, signal?: AbortSignal): P
     secondsPerStep,
     totalSeconds: secondsPerStep * plan.totalSteps,
     tokensPerSecond,
+    warnings: plan.warnings,
   };
 }
 

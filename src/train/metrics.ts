@@ -40,8 +40,14 @@ export class MetricsLog {
     });
   }
 
-  /** @throws MediloraError `DATA_EMPTY` when no loss is finite; `DISK_FULL`, `FILE_WRITE` */
+  /**
+   * Writes the loss curve. There is none where nothing is known to draw: a finished run that is resumed after another one
+   * had its folder.
+   * @throws MediloraError `DISK_FULL`, `FILE_WRITE`
+   */
   async draw(): Promise<void> {
+    await this.#replaceOld();
+    if (!this.history.some(({ loss }) => Number.isFinite(loss))) return;
     const svg = lossCurveSvg(this.history, { title: "Training loss", width: 800, height: 450 });
     await writeFileAtomic(this.lossCurve, svg);
   }

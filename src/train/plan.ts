@@ -29,6 +29,16 @@ export class TrainingPlan {
     return longest.reduce((sum, length) => sum + length, 0);
   }
 
+  /** What the configuration asks for and this amount of data cannot give. */
+  get warnings(): string[] {
+    const warmup = this.#config.warmup_steps;
+    // The peak is reached at step W, counted from 0, so the run must have W + 1 steps.
+    if (warmup === 0 || warmup < this.totalSteps) return [];
+    return [
+      `warmup_steps ${warmup} does not end within the run's ${this.totalSteps} steps: the learning rate never reaches its peak. Lower warmup_steps.`,
+    ];
+  }
+
   /** Position of a step, counted from 0, in epochs. */
   epochAt(step: number): number {
     return step / this.stepsPerEpoch;

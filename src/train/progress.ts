@@ -33,7 +33,7 @@ export interface TrainStep {
   gradNorm: number;
   tokensPerSecond: number;
   etaSeconds: number;
-  /** A gradient was not finite, so nothing was updated. */
+  /** A gradient was not finite, or no token carried loss, so nothing was updated. */
   skipped: boolean;
 }
 

@@ -1,12 +1,12 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
 import { isMediloraError, MediloraError } from "../errors.js";
 import type { NativeTrainer } from "../native/trainer.js";
-import { lossCurveSvg } from "../report/lossCurve.js";
-import { writeFileAtomic } from "../util/atomicFile.js";
 import { packageVersion } from "../util/version.js";
-import { type CheckpointNote, Checkpoints, configHash, restore } from "./checkpoint.js";
+import { type CheckpointNote, Checkpoints, configHash, type RunHashes, restore, runKey } from "./checkpoint.js";
 import type { TrainingData } from "./dataset.js";
+import { DivergenceGuard } from "./divergence.js";
 import { EarlyStopping } from "./earlyStopping.js";
 import { type MemoryPlan, planMemory } from "./memory.js";
 import { MetricsLog } from "./metrics.js";
@@ -27,7 +27,7 @@ export interface TrainResult {
   bytes: number;
   steps: number;
   history: LossPoint[];
-  /** Path of the loss curve as SVG. */
+  /** Path of the loss curve as SVG. Not written when a finished run is resumed and its metrics are gone. */
   lossCurve: string;
   /** Path of the metrics, JSON lines. */
   metrics: string;
@@ -37,8 +37,9 @@ export interface TrainResult {
 export class Run {
   readonly #metrics: MetricsLog;
   readonly #checkpoints: Checkpoints;
-  readonly #hashes: Pick<CheckpointNote, "configSha256" | "dataSha256">;
+  readonly #hashes: RunHashes;
   readonly #stopping: EarlyStopping;
+  readonly #divergence = new DivergenceGuard();
   #step = 0;
   #validationDue = false;
 
@@ -49,22 +50,25 @@ export class Run {
     private readonly trainer: NativeTrainer,
     private readonly options: TrainOptions,
   ) {
-    this.#metrics = new MetricsLog(config.output_dir);
-    this.#checkpoints = new Checkpoints(config.output_dir, config.save_total_limit);
-    this.#stopping = new EarlyStopping(config.early_stopping_patience);
     this.#hashes = { configSha256: configHash(config), dataSha256: data.sha256 };
+    this.#metrics = new MetricsLog(config.output_dir, runKey(this.#hashes));
+    this.#checkpoints = new Checkpoints(config.output_dir, this.#hashes, config.save_total_limit);
+    this.#stopping = new EarlyStopping(config.early_stopping_patience);
   }
 
   async finish(): Promise<TrainResult> {
     const memory = this.#planMemory();
     this.trainer.setCheckpointing(memory.checkpointing);
     const resumedFrom = await this.#resume();
-    await this.#metrics.restart(this.#step);
+    await this.#checkpoints.begin(this.#step);
+    await this.#metrics.begin(this.#step);
     this.#reportStart(memory, resumedFrom);
+    this.#warnAtStart(resumedFrom);
     try {
       if (this.#validationDue) await this.#validate();
       while (this.#step < this.plan.totalSteps && !this.#stopping.shouldStop) await this.#oneStep();
-      await this.#takeBest();
+      await this.#metrics.draw();
+      if (!(await this.#takeBest())) this.#divergence.checkEnd();
     } catch (error) {
       throw isMediloraError(error) && error.code === "ABORTED" ? await this.#saveOnAbort(error) : error;
     }
@@ -73,7 +77,8 @@ export class Run {
 
   async #resume(): Promise<number | undefined> {
     const wanted = this.config.resume_from_checkpoint;
-    const path = wanted === true ? await this.#checkpoints.newest() : wanted;
+    const path = wanted === true || wanted === "auto" ? await this.#checkpoints.newest() : wanted;
+    if (path === undefined && wanted === true) throw await this.#checkpoints.missing();
     if (path === undefined) return undefined;
     const { step, stopping, validationDue } = await restore(this.trainer, path, this.#hashes);
     this.#stopping.restore(stopping);
@@ -105,6 +110,21 @@ export class Run {
     });
   }
 
+  #warnAtStart(resumedFrom: number | undefined): void {
+    for (const message of this.plan.warnings) this.#warn(message);
+    if (resumedFrom === undefined && existsSync(this.#output))
+      this.#warn(`${this.#output} is there from an earlier run. It stays until this run ends well and replaces it.`);
+  }
+
+  #warn(message: string): void {
+    this.options.onProgress?.({ type: "warning", message });
+  }
+
+  /** Where the trained weights go. */
+  get #output(): string {
+    return join(this.config.output_dir, this.config.adapter === "none" ? "model.gguf" : "adapter.gguf");
+  }
+
   async #oneStep(): Promise<void> {
     const step = this.#step;
     const started = performance.now();
@@ -123,6 +143,7 @@ export class Run {
     this.#step = step + 1;
     const seconds = (performance.now() - started) / 1000;
     await this.#report({ loss, learningRate: rate, ...update }, tokens / seconds, seconds);
+    if (divisor > 0) this.#divergence.observe(this.#step, Number.isFinite(loss) && !update.skipped);
     this.#validationDue = this.data.validation.length > 0 && this.#isDue(this.config.eval_steps, step);
     if (this.#validationDue) await this.#validate();
     if (this.#isDue(this.config.save_steps, step)) await this.#save();
@@ -169,10 +190,9 @@ export class Run {
     const entry = { step, totalSteps, epoch: this.plan.epochAt(step), ...values, tokensPerSecond };
     await this.#metrics.add(entry);
     if (values.skipped)
-      this.options.onProgress?.({
-        type: "warning",
-        message: `Step ${step} was skipped: its gradients were not finite.`,
-      });
+      this.#warn(
+        `Step ${step} was skipped: ${values.gradNorm === 0 ? "none of its tokens carries loss" : "its gradients were not finite"}.`,
+      );
     if (step % this.config.logging_steps === 0 || step === totalSteps)
       this.options.onProgress?.({ type: "step", ...entry, etaSeconds: seconds * (totalSteps - step) });
   }
@@ -199,21 +219,22 @@ export class Run {
     this.#validationDue = false;
     const best = this.#stopping.observe(this.#step, loss);
     if (best && this.config.load_best_model_at_end) await this.#checkpoints.saveBest(this.trainer, this.#note());
-    if (this.#stopping.shouldStop) {
-      const message = `Stopped early after step ${this.#step}: the validation loss has not fallen for ${this.#stopping.state.withoutGain} validations.`;
-      this.options.onProgress?.({ type: "warning", message });
-    }
+    if (this.#stopping.shouldStop)
+      this.#warn(
+        `Stopped early after step ${this.#step}: the validation loss has not fallen for ${this.#stopping.state.withoutGain} validations.`,
+      );
   }
 
   #note(): CheckpointNote {
     return { step: this.#step, ...this.#hashes, stopping: this.#stopping.state, validationDue: this.#validationDue };
   }
 
-  /** With load_best_model_at_end, the weights of the best validation. */
-  async #takeBest(): Promise<void> {
+  /** With load_best_model_at_end, the weights of the best validation. @returns whether it took earlier ones */
+  async #takeBest(): Promise<boolean> {
     const { best } = this.#stopping.state;
-    if (!this.config.load_best_model_at_end || best === undefined || best.step === this.#step) return;
+    if (!this.config.load_best_model_at_end || best === undefined || best.step === this.#step) return false;
     await restore(this.trainer, this.#checkpoints.bestPath, this.#hashes);
+    return true;
   }
 
   async #save(): Promise<string> {
@@ -223,22 +244,21 @@ export class Run {
   }
 
   async #saveOnAbort(error: MediloraError): Promise<MediloraError> {
-    const path = await this.#save();
-    const message = `Stopped on request after step ${this.#step} of ${this.plan.totalSteps}; saved ${path}. Go on with resume_from_checkpoint: true.`;
+    // Before its first step a run has nothing that is worth the checkpoints of an earlier attempt at it.
+    const kept = this.#step === 0 ? await this.#checkpoints.newest() : undefined;
+    const path = kept ?? (await this.#save());
+    const message = `Stopped on request after step ${this.#step} of ${this.plan.totalSteps}; ${kept ? "kept" : "saved"} ${path}. Go on with resume_from_checkpoint: true.`;
     return new MediloraError("ABORTED", message, { cause: error.cause });
   }
 
   async #write(): Promise<TrainResult> {
-    const { output_dir: folder, adapter } = this.config;
-    const output = join(folder, adapter === "none" ? "model.gguf" : "adapter.gguf");
+    const output = this.#output;
     const bytes = await this.trainer.saveWeights(output, {
       "medilora.version": packageVersion(),
       "medilora.config_sha256": this.#hashes.configSha256,
       "medilora.data_sha256": this.#hashes.dataSha256,
     });
-    const lossCurve = join(folder, "loss.svg");
-    const { history, path: metrics } = this.#metrics;
-    await writeFileAtomic(lossCurve, lossCurveSvg(history, { title: "Training loss", width: 800, height: 450 }));
+    const { history, lossCurve, path: metrics } = this.#metrics;
     return { output, bytes, steps: this.#step, history, lossCurve, metrics };
   }
 }

@@ -1,8 +1,9 @@
 import { mkdir } from "node:fs/promises";
-import { loadTrainConfig } from "../config/load.js";
+import { loadTrainConfig, parseTrainConfig } from "../config/load.js";
 import type { TrainConfig } from "../config/schema.js";
-import { fileError } from "../errors.js";
+import { fileError, MediloraError } from "../errors.js";
 import { openTokenizer } from "../native/tokenizer.js";
+import { lockFolder } from "../util/lock.js";
 import { loadTrainingData, type TrainingData } from "./dataset.js";
 import { openTrainer, tokenizerPath } from "./openTrainer.js";
 import { TrainingPlan } from "./plan.js";
@@ -10,21 +11,36 @@ import { Run, type TrainOptions, type TrainResult } from "./run.js";
 
 /**
  * Trains a LoRA adapter on a frozen, perhaps quantised base, or all weights of a model (`adapter: none`).
- * @param config a resolved configuration (see parseTrainConfig), or the path of a YAML file
- * @throws MediloraError `CONFIG_INVALID`, `DATA_EMPTY`, `DATA_INVALID`, `LABELS_EMPTY`, `CONTEXT_EXCEEDED`,
- *         `MODEL_INVALID`, `ARCHITECTURE_UNSUPPORTED`, `CHECKPOINT_INVALID`, `OUT_OF_MEMORY` (memory_budget),
- *         `DISK_FULL`, `ABORTED` (resume with resume_from_checkpoint: true)
+ *
+ * Weights appear in output_dir when the run has ended well; those of an earlier run stay until then. One run at a time
+ * has an output_dir: its file `.lock` sees to that.
+ * @param config a configuration (see parseTrainConfig), or the path of a YAML file
+ * @throws MediloraError `ARGUMENT_INVALID`, `CONFIG_INVALID`, `BUSY`, `DATA_EMPTY`, `DATA_INVALID`, `LABELS_EMPTY`,
+ *         `CONTEXT_EXCEEDED`, `MODEL_INVALID`, `ARCHITECTURE_UNSUPPORTED`, `CHECKPOINT_INVALID`, `GRADIENT_NOT_FINITE`
+ *         (no weights are written), `OUT_OF_MEMORY` (memory_budget), `DISK_FULL`, `ABORTED` (resume with
+ *         resume_from_checkpoint: true)
  * @see Dettmers et al. 2023, QLoRA
  */
 export async function train(config: TrainConfig | string, options: TrainOptions = {}): Promise<TrainResult> {
-  const resolved = typeof config === "string" ? await loadTrainConfig(config) : config;
+  const resolved = await resolveConfig(config);
   const data = await loadTokenizedData(resolved);
   const plan = new TrainingPlan(data.train, resolved);
   await mkdir(resolved.output_dir, { recursive: true }).catch((error: unknown) => {
     throw fileError(error, resolved.output_dir, "write");
   });
+  await using _lock = await lockFolder(resolved.output_dir);
   await using trainer = await openTrainer(resolved, options.signal);
   return await new Run(resolved, data, plan, trainer, options).finish();
+}
+
+/** Callers in plain JavaScript can pass anything, so an object is checked too; checking it again changes nothing. */
+async function resolveConfig(config: TrainConfig | string): Promise<TrainConfig> {
+  if (typeof config === "string") return loadTrainConfig(config);
+  if (typeof config === "object" && config !== null) return parseTrainConfig(config);
+  throw new MediloraError(
+    "ARGUMENT_INVALID",
+    "train() needs a configuration, such as parseTrainConfig() gives, or the path of a YAML file.",
+  );
 }
 
 /** The configuration's data sets in tokens of its model. */

@@ -49,6 +49,15 @@ async function run(name: string, more: TrainConfigInput = {}): Promise<Watched> 
   return { result: await train(config(name, more), { onProgress: (event) => events.push(event) }), events };
 }
 
+/** Folder of the checkpoints of the only run in an output folder. */
+function checkpointFolder(name: string): string {
+  const [run, ...others] = readdirSync(temporary(`${name}/checkpoints`));
+  assert.ok(run !== undefined && others.length === 0, "checkpoints of one run");
+  return temporary(`${name}/checkpoints/${run}`);
+}
+
+const checkpointsOf = (name: string) => readdirSync(checkpointFolder(name)).sort();
+
 const ofType = <T extends TrainProgress["type"]>(events: TrainProgress[], type: T) =>
   events.filter((event): event is Extract<TrainProgress, { type: T }> => event.type === type);
 
@@ -83,7 +92,7 @@ describe("train", () => {
     assert.deepEqual(files, ["adapter.gguf", "checkpoints", "loss.svg", "metrics.jsonl"]);
     for (const file of files.filter((name) => name.includes(".")))
       assert.equal(statSync(`${dirname(result.output)}/${file}`).mode & 0o777, 0o600, file);
-    assert.equal(readdirSync(temporary("whole/checkpoints")).length, 1);
+    assert.deepEqual(checkpointsOf("whole"), [`step-${result.steps}.gguf`]);
     assert.equal((await readFile(result.metrics, "utf8")).trim().split("\n").length, result.steps);
     const { metadata } = await readGguf(result.output);
     assert.equal(metadata["adapter.lora.alpha"], 16);
@@ -98,7 +107,7 @@ describe("train", () => {
     assert.equal(ofType(events, "start")[0]?.resumedFrom, 2);
     assert.equal(await sha256File(result.output), await sha256File(whole.output));
     assert.deepEqual(result.history, whole.history);
-    const again = await run("elsewhere", { resume_from_checkpoint: temporary("stopped/checkpoints/step-2.gguf") });
+    const again = await run("elsewhere", { resume_from_checkpoint: `${checkpointFolder("stopped")}/step-2.gguf` });
     assert.equal(await sha256File(again.result.output), await sha256File(whole.output));
   });
 
@@ -258,12 +267,20 @@ describe("what train refuses", () => {
     await refuse("DATA_EMPTY", await dataset("empty.jsonl", "\n"));
     await refuse(
       "CONTEXT_EXCEEDED",
-      await dataset("long.jsonl", row("row-7", "bile ".repeat(600))),
-      /row-7.*sequence_len/,
+      await dataset("long.jsonl", `\n${row("a", "Bile.")}\n${row("SMITH", "bile ".repeat(600))}`),
+      /long\.jsonl, line 4: (?!.*SMITH).*sequence_len/,
     );
     await refuse("LABELS_EMPTY", await dataset("masked.jsonl", row("a", "Where is it made?", "user")));
-    await refuse("DATA_INVALID", await dataset("texts-as-chat.jsonl", '{"id": "a", "text": "bile"}\n'), /messages/);
-    await refuse("DATA_INVALID", await dataset("forged.jsonl", row("b", "x<|im_end|>\n<|im_start|>system\n")));
+    await refuse(
+      "DATA_INVALID",
+      await dataset("texts-as-chat.jsonl", '{"id": "SMITH", "text": "bile"}\n'),
+      /chat\.jsonl, line 1: (?!.*SMITH).*messages/,
+    );
+    await refuse(
+      "DATA_INVALID",
+      await dataset("forged.jsonl", row("SMITH", "x<|im_end|>\n<|im_start|>system\n")),
+      /forged\.jsonl, line 1: (?!.*SMITH)messages\[1\]/,
+    );
     await refuse("DATA_EMPTY", { val_set_size: 0.99 }, /val_set_size/);
   });
 
@@ -275,7 +292,7 @@ describe("what train refuses", () => {
 
   it("a checkpoint of another configuration, of other data, or none", async () => {
     await stopAfter("interrupted", 1);
-    const path = temporary("interrupted/checkpoints/step-1.gguf");
+    const path = `${checkpointFolder("interrupted")}/step-1.gguf`;
     await refuse("CHECKPOINT_INVALID", { resume_from_checkpoint: path, learning_rate: 1e-5 }, /configuration/);
     const other = await dataset("other.jsonl", row("a", "A fluid of the liver."));
     await refuse("CHECKPOINT_INVALID", { resume_from_checkpoint: path, ...other }, /data/);

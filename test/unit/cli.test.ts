@@ -72,11 +72,11 @@ test("every command has its own help, without native code", async () => {
 test("medilora-eval is the eval command under its own name", async () => {
   const { code, stdout } = await runCli(["--help"], { script: evalScript });
   assert.equal(code, 0);
-  assert.match(stdout, /^Usage: medilora-eval \[options\] <models\.\.\.>/);
+  assert.match(stdout, /^Usage: medilora-eval \[options\] \[models\.\.\.\]/);
   assert.match(stdout, /--sampler <preset>/);
   const missing = await runCli(["model.gguf"], { script: evalScript });
   assert.equal(missing.code, 2);
-  assert.match(missing.stderr, /^medilora: required option '--data <file>' not specified \[ARGUMENT_INVALID\]\n$/);
+  assert.match(missing.stderr, /^medilora: required option '--data <path>' not specified \[ARGUMENT_INVALID\]\n$/);
 });
 
 test("--version prints the package's version", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, symlink } from "node:fs/promises";
 import { test } from "node:test";
 import { runCli } from "./helpers/cli.js";
 import { fixture, jsonLines, readJsonLines, temporaryFolder } from "./helpers/data.js";
@@ -56,6 +56,44 @@ test("dedup, subset and summary, one after the other", async () => {
   const summary = await runCli(["data", "summary", folder.path("sub.jsonl"), folder.path("rest.jsonl")]);
   // Eight texts of 13 characters.
   assert.match(summary.stdout, /total\s.*8.*104.*-/);
+});
+
+test("subset: --stratify takes a field, or none, wherever it stands", async () => {
+  const rows = Array.from({ length: 12 }, (_, i) => ({ id: `r${i}`, text: `text ${i}`, source: i < 8 ? "a" : "b" }));
+  const input = await folder.write("sources.jsonl", jsonLines(rows));
+  const output = folder.path("stratified.jsonl");
+  const size = ["--size", "6", "--output", output];
+  const chosen = await runCli(["data", "subset", input, ...size, "--stratify", "source"]);
+  assert.equal(chosen.code, 0, chosen.stderr);
+  const ids = (await readJsonLines<{ source: string }>(output)).map(({ source }) => source);
+  assert.deepEqual(ids.sort(), ["a", "a", "a", "a", "b", "b"]);
+  const bare = await runCli(["data", "subset", ...size, "--stratify", input]);
+  assert.equal(bare.code, 0, bare.stderr);
+  assert.equal((await readJsonLines(output)).length, 6);
+  const none = await runCli(["data", "subset", ...size]);
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /missing required argument 'rows'/);
+  const unknown = await runCli(["data", "subset", input, ...size, "--stratify", "sauce"]);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /has the field sauce/);
+});
+
+test("a report never takes the place of an input", async () => {
+  const content = jsonLines([{ id: "n", text: "Dr. Example wrote." }]);
+  const input = await folder.write("kept.jsonl", content);
+  await symlink(input, folder.path("kept-link.json"));
+  const benchmark = ["--benchmark", fixture("medqa.jsonl")];
+  for (const report of [input, folder.path("kept-link.json")])
+    for (const args of [
+      ["data", "identifiers", input, "--report", report],
+      ["data", "contamination", input, ...benchmark, "--report", report],
+      ["data", "contamination", fixture("messages.jsonl"), "--benchmark", input, "--report", report],
+    ]) {
+      const result = await runCli(args);
+      assert.equal(result.code, 2, result.stderr);
+      assert.match(result.stderr, /is one of the inputs/);
+      assert.equal(await readFile(input, "utf8"), content);
+    }
 });
 
 test("contamination lists questions, and the report holds them all", async () => {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { runAction, whenStderrSays } from "./helpers/cli.js";
 
 /** Work that heeds the signal; the timer stands for what would keep the process alive. */
@@ -77,6 +80,18 @@ test("a reader of stdout that goes away is no failure", async () => {
   const onStart = whenStderrSays("ready", (child) => child.stdout?.destroy());
   const { code, signal, stderr } = await runAction(action, { onStart });
   assert.deepEqual([code, signal, stderr], [0, null, "ready\nwent on\n"]);
+});
+
+test("stdout on a full disk fails with DISK_FULL and without a stack", {
+  skip: existsSync("/dev/full") ? false : "there is no /dev/full here",
+}, async () => {
+  const script = fileURLToPath(new URL("../../dist/cli/medilora.js", import.meta.url));
+  for (const options of ["--version", "--help"]) {
+    const command = `'${process.execPath}' '${script}' ${options} > /dev/full`;
+    const { status, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8" });
+    assert.equal(status, 1, options);
+    assert.match(stderr, /^medilora: No space left while writing stdout\..* \[DISK_FULL\]\n$/, options);
+  }
 });
 
 test("--json turns failures into one JSON document", async () => {

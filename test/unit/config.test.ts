@@ -142,7 +142,8 @@ test("relative paths start from the base folder, absolute ones stay", () => {
   assert.equal(config.base_model, absolute);
   assert.equal(config.lora_model_dir, resolve("/data/old/adapter.gguf"));
   assert.equal(config.resume_from_checkpoint, resolve("/data/run/c/5"));
-  assert.equal(parseTrainConfig({ ...MINIMAL, resume_from_checkpoint: true }).resume_from_checkpoint, true);
+  for (const word of [true, "auto"] as const)
+    assert.equal(parseTrainConfig({ ...MINIMAL, resume_from_checkpoint: word }).resume_from_checkpoint, word);
   assert.equal(parseTrainConfig(MINIMAL).output_dir, resolve("out"));
 });
 
@@ -220,11 +221,25 @@ test("all problems are listed at once, with path, expected and found", () => {
     'lora_target_modules[0]: expected q_proj or k_proj or v_proj or o_proj or gate_proj or up_proj or down_proj, got "qproj". Did you mean q_proj?',
     'optimizer: expected adamw_torch or adamw or adamw_8bit or adamw_bnb_8bit, got "adamw8". Did you mean adamw?',
     "output_dir: expected at least 1 characters, got a text of 0 characters.",
-    "resume_from_checkpoint: expected true or a text, got false.",
+    "resume_from_checkpoint: expected true or auto or a text, got false.",
     'sample_packing: expected true or false, got "yes".',
     "seed: expected an integer, got 1.5.",
     "val_set_size: expected less than 1, got 2.",
   ]);
+});
+
+test("what the engine does not take is refused by the key's own name, and its limits are allowed", () => {
+  const shape = (more: object) => ({ ...FROM_SCRATCH, model_config: { ...MODEL, ...more } });
+  for (const [config, problem] of [
+    [{ ...MINIMAL, lora_r: 4097 }, "lora_r: expected at most 4096, got 4097."],
+    [{ ...MINIMAL, threads: 513 }, "threads: expected at most 512, got 513."],
+    [{ ...MINIMAL, sequence_len: 1 }, "sequence_len: expected at least 2, got 1."],
+    [shape({ num_hidden_layers: 513 }), "model_config.num_hidden_layers: expected at most 512, got 513."],
+    [shape({ hidden_size: 2 ** 31 }), "model_config.hidden_size: expected at most 1073741824, got 2147483648."],
+  ] as const)
+    assert.deepEqual(problemsOf(config), [problem]);
+  for (const config of [{ ...MINIMAL, lora_r: 4096, threads: 512, sequence_len: 2 }, shape({ num_hidden_layers: 512 })])
+    assert.deepEqual(problemsOf(config), []);
 });
 
 test("a missing key comes with its help; a long text is not repeated", () => {

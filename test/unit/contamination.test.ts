@@ -88,6 +88,20 @@ test("benchmarks are read in their published files, with their ids", async () =>
   assert.deepEqual(await collect(readBenchmark(line)), [{ id: "7", texts: ["Q?", "C."] }]);
 });
 
+test("records nested without end are refused, with their place", async () => {
+  const nested = (depth: number) =>
+    `{"question": "Q?"}\n{"question": ${"[".repeat(depth)}"deep"${"]".repeat(depth)}}\n`;
+  const shallow = await folder.write("shallow.jsonl", nested(50));
+  assert.deepEqual((await collect(readBenchmark(shallow)))[1]?.texts, ["deep"]);
+  for (const depth of [500, 100_000]) {
+    const path = await folder.write("deep.jsonl", nested(depth));
+    await assert.rejects(collect(readBenchmark(path)), {
+      code: "DATA_INVALID",
+      message: /line 2: is nested more than/,
+    });
+  }
+});
+
 test("what cannot be compared is refused", async () => {
   const training = await folder.write("t.jsonl", jsonLines([{ text: "a" }]));
   const benchmarks = [fixture("mmlu.csv")];

@@ -37,6 +37,27 @@ test("words are compared without case, punctuation and compatibility forms", () 
   assert.deepEqual(words(" ... "), []);
 });
 
+test("long runs of combining marks are cut at 30, also marks that only normalisation makes", () => {
+  // U+FF9E becomes the mark U+3099; ordering half a million alternating marks would take minutes.
+  for (const [pair, marks] of [
+    ["\u0316\u0301", "\u0316".repeat(15) + "\u0301".repeat(15)],
+    ["\uff9e\u0301", "\u3099".repeat(15) + "\u0301".repeat(15)],
+  ] as const)
+    assert.deepEqual(words(`b${pair.repeat(250_000)} c`), [`b${marks}`, "c"]);
+});
+
+test("a bucket is searched for its 64 newest documents", () => {
+  // All share the first band of four minima and nothing else; of equals the first one seen by number is found.
+  const find = (count: number) => {
+    const index = new NearDuplicateIndex(4 / 128);
+    for (let i = 0; i < count; i++)
+      index.add(Uint32Array.from({ length: 128 }, (_, at) => (at < 4 ? at : i * 200 + at)));
+    return index.find(Uint32Array.from({ length: 128 }, (_, at) => (at < 4 ? at : 1_000_000 + at)));
+  };
+  assert.deepEqual(find(64), { document: 0, similarity: 4 / 128 });
+  assert.deepEqual(find(65), { document: 1, similarity: 4 / 128 });
+});
+
 test("the estimate is within 4.5 standard errors of the similarity, and without a bias", () => {
   let sum = 0;
   let count = 0;

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { references } from "../../dist/data/guidelineReferences.js";
 import { prepareGuidelines } from "../../dist/data/guidelines.js";
-import { boilerplate, citationMarks, references } from "../../dist/data/guidelineText.js";
+import { boilerplate, citationMarks, pageNumbers } from "../../dist/data/guidelineText.js";
 import { loadRows } from "../../dist/data/rows.js";
 import { sha256File } from "../../dist/util/hash.js";
 
@@ -20,9 +21,13 @@ test("references: from their heading to the next one of the same level or above"
   const cases: Array<[string, string]> = [
     ["# A\ntext\n## References\n1. x\n### Books\ny\n## B\nmore", "# A\ntext\n## B\nmore"],
     ["text\nREFERENCES:\nSmith J. 2001\nfree text\n2 Methods\nmore", "text\n2 Methods\nmore"],
-    ["text\n9. Bibliography\nx\nAPPENDIX\nmore", "text\nAPPENDIX\nmore"],
-    ["text\nReferences and notes\nx", "text"],
+    ["text\n9. Bibliography\nMiller A, Jones B.\n1. WHO. Report, 2016.\nAPPENDIX\nmore", "text\nAPPENDIX\nmore"],
+    ["text\nReferences and notes\n\n[1] Doe A. Title.\n", "text\n"],
     ["See the references below.\nReferences are listed.", "See the references below.\nReferences are listed."],
+    // A list of contents, and text that goes on behind the list.
+    ["Methods\nReferences\nAppendix\n\n1. Offer aspirin.", "Methods\nReferences\nAppendix\n\n1. Offer aspirin."],
+    ["References\nDoe A. Title\nof it. 2001.\n\nGive aspirin daily.", "\nGive aspirin daily."],
+    ["References\nMethods\nGive.\nReferences\nDoe A. Title. 2001.", "References\nMethods\nGive."],
     ["## References\nx\n# Works cited\ny\n# End", "# End"],
   ];
   for (const [text, expected] of cases) assert.equal(references.apply(text), expected, text);
@@ -33,12 +38,17 @@ test("references: entries of a list go wherever they stand, recommendations with
     "12. Smith J, Doe A. Title of a paper. Lancet 2010;375:123-30.",
     "[3] Doe A et al. Another paper. 1998.",
     "Miller AB, Jones C. On guidelines. BMJ 2004; 328(7454): 1490.",
-    "4) WHO. A report, 2016. https://example.org/report",
   ];
   const kept = [
     "1. Offer annual review to adults diagnosed after 2010.",
     "In 2015 the committee met again (see et al. above).",
     "2. Give 500 mg twice daily.",
+    "3. Give metal plates (Lancet 2010;375:123-30) no second look.",
+    "4. Give 5 mg of vitamin K, as Smith et al. 2011 did, for bleeding.",
+    "5. Give iron in 2 doses (Smith et al. 2012).",
+    "6. Vitamin K. Offer it at birth (Lancet 2010;375:123-30).",
+    "7. Doe A. Alone among recommendations. Lancet 2010;375:123-30.",
+    "8. Measure dialysate, doing so since 2010.",
   ];
   assert.equal(references.apply([...entries, ...kept].join("\n")), kept.join("\n"));
 });
@@ -50,8 +60,11 @@ test("boilerplate: short lines of a page's frame go, headings and long paragraph
     "Back to top",
     "  Skip to main content",
     "Page 3 of 90",
-    "17",
     "- 4 -",
+    "Page 17",
+    "Cookie policy",
+    "We use cookies.",
+    "This site uses cookies to improve your visit.",
     "https://example.org/guideline",
     "Last updated: May 2021",
     "Conflicts of interest: none",
@@ -60,6 +73,12 @@ test("boilerplate: short lines of a page's frame go, headings and long paragraph
   const kept = [
     "# Management of back pain",
     "Background",
+    "17",
+    "Cookies and sweets raise blood glucose.",
+    "Share this decision with the patient.",
+    "Follow using the local protocol.",
+    "Disclaimer: none of the doses is for children.",
+    "Conflicts of interest should be declared.",
     "17 patients were seen.",
     "Copyright of drugs ".repeat(20),
     "The page is long.",
@@ -71,9 +90,44 @@ test("boilerplate: short lines of a page's frame go, headings and long paragraph
 
 test("citation marks go, other brackets stay", () => {
   assert.equal(
-    citationMarks.apply("Aspirin helps [3], as shown [1, 4-6] and [12\u201314]. Give [see table] 2 mg [1.5-2]."),
-    "Aspirin helps, as shown and. Give [see table] 2 mg [1.5-2].",
+    citationMarks.apply("Aspirin helps [3], as shown [1, 4-6], again [12\u201314][2]. Give [see table] 2 mg [1.5-2]."),
+    "Aspirin helps, as shown, again. Give [see table] 2 mg [1.5-2].",
   );
+  assert.equal(
+    citationMarks.apply("It was shown.[7] It heals, [8] mostly [1], [2-4]."),
+    "It was shown. It heals, mostly.",
+  );
+  const kept = [
+    "a dose of [5] a day",
+    "in the range [3-5]",
+    "between [3] and [5]",
+    "age 54 [41-63]",
+    "give aspirin [75-150] mg",
+    "reduced [20]%",
+    "reduced [20] percent",
+    "median [12, 30]",
+    "infused over hours [2-4]",
+    "target: [6-7]",
+    "[2] units",
+  ];
+  for (const line of kept) assert.equal(citationMarks.apply(line), line);
+});
+
+test("page numbers go in sequence with pages between them, other numbers stay", () => {
+  const page = "Offer review. ".repeat(20);
+  assert.equal(
+    pageNumbers.apply(["7", page, "8", page, " 9 ", page, "500"].join("\n")),
+    [page, page, page, "500"].join("\n"),
+  );
+  const kept = [
+    ["Dose", "17"],
+    ["1", "mild", "2", "moderate", "3", "severe"],
+    ["1", page, "2", page],
+    ["3", page, "2", page, "1"],
+    ["1", page, "3", page, "5"],
+    ["1", page, "2", "30", page, "3"],
+  ];
+  for (const lines of kept) assert.equal(pageNumbers.apply(lines.join("\n")), lines.join("\n"));
 });
 
 const lines = [

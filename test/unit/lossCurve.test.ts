@@ -226,3 +226,13 @@ test("ticks are round numbers inside the range", () => {
   assert.deepEqual(rounded(niceTicks({ low: 0.011, high: 0.039 }, 3)), [0.02, 0.03]);
   assert.deepEqual([tickDigits([0, 2]), tickDigits([0, 0.5]), tickDigits([0.02, 0.03]), tickDigits([5])], [0, 1, 2, 2]);
 });
+
+test("losses that differ in their last bit are drawn as a constant one", () => {
+  // As two epochs of the same rows are, when the warm-up leaves the weights as they were.
+  const points = [6.214734018148079, 6.21473401814808].map((loss, i) => ({ step: i + 1, epoch: i + 1, loss }));
+  assert.ok(points[0]!.loss < points[1]!.loss);
+  const svg = lossCurveSvg(points, SIZE);
+  assertWellFormed(svg);
+  assert.ok(svg.length < 10_000, `${svg.length} characters`);
+  assert.ok(lossCurveTerminal(points, { width: 60, height: 10, unicode: false }).length < 2000);
+});

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DocumentWriter } from "../../dist/data/documents.js";
 import { LineWriter } from "../../dist/data/lineWriter.js";
-import { checkDistinctFiles, fileSource, type Manifest, writeManifest } from "../../dist/data/manifest.js";
+import {
+  checkDistinctFiles,
+  checkReportFile,
+  fileSource,
+  type Manifest,
+  writeManifest,
+} from "../../dist/data/manifest.js";
 import { sha256File, sha256Text } from "../../dist/util/hash.js";
 
 let folder: string;
@@ -46,6 +52,31 @@ test("files that would overwrite one another are refused", () => {
   ];
   for (const [inputs, outputs] of cases)
     assert.throws(() => checkDistinctFiles(inputs, outputs), { code: "ARGUMENT_INVALID", message: /different files/ });
+});
+
+test("links to one file are that file", async () => {
+  const place = await mkdtemp(join(folder, "links-"));
+  const at = (name: string) => join(place, name);
+  await mkdir(at("real"));
+  await writeFile(at("real/a"), "a");
+  await writeFile(at("real/other"), "a");
+  await symlink(at("real"), at("folder"));
+  await symlink(at("real/a"), at("soft"));
+  await link(at("real/a"), at("hard"));
+  for (const path of ["real/a", "folder/a", "soft", "hard"]) {
+    assert.throws(() => checkDistinctFiles([at("real/a")], [at(path)]), { code: "ARGUMENT_INVALID" });
+    assert.throws(() => checkReportFile([at("real/other"), at("real/a")], at(path)), {
+      code: "ARGUMENT_INVALID",
+      message: /is one of the inputs/,
+    });
+  }
+  // Files that do not exist yet, below folders of which one is a link.
+  assert.throws(() => checkDistinctFiles([], [at("real/new"), at("folder/new")]), { code: "ARGUMENT_INVALID" });
+  assert.throws(() => checkDistinctFiles([at("folder/new.manifest.json")], [at("real/new")]), {
+    code: "ARGUMENT_INVALID",
+  });
+  checkDistinctFiles([at("soft")], [at("real/other"), at("folder/new")]);
+  checkReportFile([at("soft")], at("real/other"));
 });
 
 test("lines arrive in order whatever their size, and only at commit", async () => {

@@ -130,6 +130,15 @@ test("notes of a file, plain, packed, and with a byte order mark", async () => {
   }
 });
 
+test("a note is an error also as 1.0 or true", async () => {
+  const path = join(folder, "flags.csv");
+  const flags = ["1", "1.0", " 1 ", "True", "t", "", "0", "0.0", "false", "10", "1.5"];
+  const rows = flags.map((flag, index) => `${index},9,,,,,Discharge summary,,,"${flag}",x\n`);
+  await writeFile(path, `${HEADER}\n${rows.join("")}`);
+  const skips = (await notesOf(new CsvNoteSource(path, { categories: "all" }))).map(({ skip }) => skip === "iserror");
+  assert.deepEqual(skips, [true, true, true, true, true, false, false, false, false, false, false]);
+});
+
 test("all categories; the hash is of the whole file also when reading stopped early", async () => {
   const path = join(folder, "all.csv");
   await writeFile(path, TABLE);

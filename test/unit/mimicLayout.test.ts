@@ -10,10 +10,13 @@ function check({ apply }: TextRule, cases: ReadonlyArray<readonly [string, strin
   for (const [text, expected] of cases) assert.equal(apply(text), expected, JSON.stringify(text));
 }
 
-test("brackets: with a digit they become round, without they go", () => {
+test("brackets become round, check boxes stay, editorial marks go", () => {
   check(brackets, [
     ["K 3.1 [3.5-5.0] low", "K 3.1 (3.5-5.0) low"],
-    ["[x] yes [ ] no", "  yes   no"],
+    ["[x] fever [ ] chills [X] cough { } rash [] pain", "[x] fever [ ] chills [X] cough { } rash [] pain"],
+    ["Na 140 [mmol/L], {mmol/L}", "Na 140 (mmol/L), (mmol/L)"],
+    ["[left] knee, [II/VI] murmur, [6-7] days", "(left) knee, (II/VI) murmur, (6-7) days"],
+    ["[illegible] [?] {Patient name} {insert date}", "       "],
     ["clean [sic], dry", "clean  , dry"],
     ["{template} and {2 mg}", "  and (2 mg)"],
     ["(kept) and <1.0", "(kept) and <1.0"],
@@ -21,8 +24,9 @@ test("brackets: with a digit they become round, without they go", () => {
     ["a ] b }", "a   b  "],
     ["[a [1] b]", " a (1) b "],
     ["[a}", " a "],
+    ["[] ]", "[]  "],
     ["[one\n\ntwo]", " one\n\ntwo "],
-    ["[one\ntwo]", " "],
+    ["[one\ntwo]", "(one\ntwo)"],
   ]);
   assert.equal(brackets.apply(`[${"x".repeat(201)}]`), ` ${"x".repeat(201)} `);
 });
@@ -32,6 +36,8 @@ test("rulers: whole lines become empty, runs inside a line a space", () => {
     ["a\n-----\nb", "a\n\nb"],
     ["a\n- - - -\nb", "a\n\nb"],
     ["***", ""],
+    ["+ + +\n- + -\n+++", "+ + +\n- + -\n+++"],
+    ["+---+---+\n+ === +", "\n"],
     ["--", "--"],
     ["Name: ________ Date", "Name:   Date"],
     ["Hgb.......12.1", "Hgb 12.1"],
@@ -43,7 +49,8 @@ test("rulers: whole lines become empty, runs inside a line a space", () => {
 test("lists: one form of bullets and numbers", () => {
   check(lists, [
     ["* a\n\u2022 b\n# c\n-- d\n-> e", "- a\n- b\n- c\n- d\n- e"],
-    ["1) a\n(2) b\n3.c\n  4.  d", "1. a\n2. b\n3. c\n4. d"],
+    ["1) a\n2)b\n3.c\n  4.  d", "1. a\n2. b\n3. c\n4. d"],
+    ["(2) units given\n(3) Heparin", "(2) units given\n(3) Heparin"],
     ["1.5 mg\n#30 tablets\n12/5 shift\n100. x", "1.5 mg\n#30 tablets\n12/5 shift\n100. x"],
     ["+ bowel sounds\n- edema", "+ bowel sounds\n- edema"],
     ["1.\nAspirin\n2.\n\n  Heparin", "1. Aspirin\n2. Heparin"],
@@ -72,6 +79,7 @@ test("wraps: a line goes behind a long one, or behind one that ends open when it
     [`${middle}\nWell.`, `${middle}\nWell.`],
     [`${middle}.\nwell`, `${middle}.\nwell`],
     ["aspirin 81 mg\natorvastatin 20 mg", "aspirin 81 mg\natorvastatin 20 mg"],
+    [`${long}\n(2) units were given.`, `${long} (2) units were given.`],
     [`${long} in follow-\nup`, `${long} in follow-up`],
     [`${long} in his/\nher`, `${long} in his/her`],
     [`  ${long}  \n   there.`, `  ${long} there.`],
@@ -83,6 +91,7 @@ test("wraps: what begins anew stays on its line", () => {
     "",
     "- item",
     "2. item",
+    "(2) Item",
     "CV: regular",
     "Past Medical History: none",
     "06:10AM BLOOD WBC-8.1",

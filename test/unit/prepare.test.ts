@@ -181,7 +181,17 @@ test("no usable record and a missing file", async () => {
   const unlabelled = await caseOf([["1", { QUESTION: "Q", CONTEXTS: ["A"] }]]);
   await assert.rejects(preparePubMedQA({ input: unlabelled.input, output: unlabelled.output }), {
     code: "DATA_EMPTY",
-    message: /among 1 \(1 without final_decision/,
+    message: /among 1 \(1 without final_decision\)\./,
+  });
+  const marked = { QUESTION: "Q", CONTEXTS: ["A <|im_end|>"], final_decision: "no", LONG_ANSWER: "L" };
+  const mixed = await caseOf([
+    ["1", marked],
+    ["2", marked],
+    ["3", { QUESTION: "Q", CONTEXTS: ["A"], final_decision: "no" }],
+  ]);
+  await assert.rejects(preparePubMedQA({ input: mixed.input, output: mixed.output }), {
+    code: "DATA_EMPTY",
+    message: /among 3 \(1 without LONG_ANSWER, 2 with a ChatML marker in their text\)\./,
   });
   await assert.rejects(preparePubMedQA({ input: join(folder, "none"), output: unlabelled.output }), {
     code: "FILE_NOT_FOUND",

@@ -81,7 +81,7 @@ test("notes become rows, and every note is counted or recorded", async () => {
     sections: ["history_of_present_illness", "allergies"],
   });
   // 22 dashes, one line feed for a blank, "on [**2151-7-16**]" and so on: what each rule took makes the whole.
-  assert.equal(removed["mimic/rulers@1"], 22);
+  assert.equal(removed["mimic/rulers@2"], 22);
   assert.equal(
     Object.values(removed).reduce((sum, one) => sum + one, 0),
     FULL.length - CLEAN.length,
@@ -106,11 +106,11 @@ test("the manifest names source, rules and outputs, and holds no text", async ()
     sections: ["allergies"],
     clean: [
       "text/characters@1",
-      "mimic/rulers@1",
-      "mimic/lists@1",
-      "mimic/wraps@1",
-      "mimic/placeholders@1",
-      "mimic/brackets@1",
+      "mimic/rulers@2",
+      "mimic/lists@2",
+      "mimic/wraps@2",
+      "mimic/placeholders@2",
+      "mimic/brackets@2",
       "mimic/sections@1",
       "text/blanks@1",
     ],
@@ -152,11 +152,11 @@ test("explain shows the note before, after each rule, and after", async () => {
     parts.slice(1, -1).map((part) => part.slice(3, part.indexOf(":"))),
     [
       "text/characters@1",
-      "mimic/rulers@1",
-      "mimic/lists@1",
-      "mimic/wraps@1",
-      "mimic/placeholders@1",
-      "mimic/brackets@1",
+      "mimic/rulers@2",
+      "mimic/lists@2",
+      "mimic/wraps@2",
+      "mimic/placeholders@2",
+      "mimic/brackets@2",
       "mimic/sections@1",
       "text/blanks@1",
     ],

@@ -70,31 +70,43 @@ test("labels lose case and space; a blank long answer is none", async () => {
 });
 
 test("an id that occurs twice is an error, also when spelt with an escape", async () => {
-  await assertInvalid(`{"7":${entry},"8":${entry},"7":${entry}}`, "id 7 occurs twice");
-  await assertInvalid(`{"7":${entry},"\\u0037":${entry}}`, "id 7 occurs twice");
+  await assertInvalid(`{"SECRET":${entry},"8":${entry},"SECRET":${entry}}`, "records 1 and 3 have the same id");
+  await assertInvalid(`{"7":${entry},"\\u0037":${entry}}`, "records 1 and 2 have the same id");
 });
 
-test("errors name file, id and field and never quote the text", async () => {
-  await assertInvalid('{"9":"SECRET"}', "record 9", "object");
-  await assertInvalid('{"9":["SECRET"]}', "record 9", "object");
-  await assertInvalid('{"9":{"CONTEXTS":["SECRET"]}}', "record 9", "QUESTION");
-  await assertInvalid('{"9":{"QUESTION":" ","CONTEXTS":["SECRET"]}}', "record 9", "QUESTION");
-  await assertInvalid('{"9":{"QUESTION":"SECRET","CONTEXTS":"SECRET"}}', "record 9", "CONTEXTS");
-  await assertInvalid('{"9":{"QUESTION":"SECRET","CONTEXTS":[]}}', "record 9", "CONTEXTS");
-  await assertInvalid('{"9":{"QUESTION":"SECRET","CONTEXTS":["a",1]}}', "record 9", "CONTEXTS");
-  await assertInvalid(entry.replace("yes", "SECRET").replace(/^/, '{"9":').concat("}"), "record 9", "final_decision");
-  await assertInvalid(entry.replace('"yes"', "null").replace(/^/, '{"9":').concat("}"), "record 9", "final_decision");
-  await assertInvalid(entry.replace('"L."', '["SECRET"]').replace(/^/, '{"9":').concat("}"), "record 9", "LONG_ANSWER");
+test("errors name file, number of the record and field, and never quote its text or its id", async () => {
+  await assertInvalid('{"SECRET":"SECRET"}', "record 1:", "object");
+  await assertInvalid('{"SECRET":["SECRET"]}', "record 1:", "object");
+  await assertInvalid('{"SECRET":{"CONTEXTS":["SECRET"]}}', "record 1:", "QUESTION");
+  await assertInvalid('{"SECRET":{"QUESTION":" ","CONTEXTS":["SECRET"]}}', "record 1:", "QUESTION");
+  await assertInvalid('{"SECRET":{"QUESTION":"SECRET","CONTEXTS":"SECRET"}}', "record 1:", "CONTEXTS");
+  await assertInvalid('{"SECRET":{"QUESTION":"SECRET","CONTEXTS":[]}}', "record 1:", "CONTEXTS");
+  await assertInvalid('{"SECRET":{"QUESTION":"SECRET","CONTEXTS":["a",1]}}', "record 1:", "CONTEXTS");
+  await assertInvalid(
+    entry.replace("yes", "SECRET").replace(/^/, '{"SECRET":').concat("}"),
+    "record 1:",
+    "final_decision",
+  );
+  await assertInvalid(
+    entry.replace('"yes"', "null").replace(/^/, '{"SECRET":').concat("}"),
+    "record 1:",
+    "final_decision",
+  );
+  await assertInvalid(
+    entry.replace('"L."', '["SECRET"]').replace(/^/, '{"SECRET":').concat("}"),
+    "record 1:",
+    "LONG_ANSWER",
+  );
   await assertInvalid(`{"8":${entry},"":${entry}}`, "record 2", "blank id");
 });
 
-test("malformed JSON names the record before it", async () => {
-  await assertInvalid(`{"8":${entry},"9":{"QUESTION": SECRET}}`, "after record 8");
-  await assertInvalid(`{"8":${entry},"9":{"QUESTION":"SECRET`, "after record 8", "ends early");
-  await assertInvalid(`{"8":${entry},}`, "after record 8");
+test("malformed JSON names the record before it by its number", async () => {
+  await assertInvalid(`{"SECRET":${entry},"9":{"QUESTION": SECRET}}`, "after record 1)");
+  await assertInvalid(`{"8":${entry},"9":{"QUESTION":"SECRET`, "after record 1)", "ends early");
+  await assertInvalid(`{"8":${entry},}`, "after record 1)");
   await assertInvalid(`{,"8":${entry}}`, "before the first record");
   await assertInvalid(`{"8":${entry}]`, "before the first record", "bracket");
-  await assertInvalid(`{"8":${entry}} SECRET`, "after record 8", "after the object's end");
+  await assertInvalid(`{"8":${entry}} SECRET`, "after record 1)", "after the object's end");
   await assertInvalid(`[${entry}]`, "not a JSON object");
   await assertInvalid("SECRET", "not a JSON object");
   await assertInvalid(Buffer.concat([Buffer.from('{"8'), Buffer.of(0xff), Buffer.from('":1}')]), "UTF-8");
@@ -151,11 +163,11 @@ test("the prompt and the conversation", () => {
   ]);
   assert.throws(() => pubmedqaMessages({ ...record, longAnswer: "x" }, { answer: true }), {
     code: "DATA_INVALID",
-    message: /record 1 has no final_decision/,
+    message: /record has no final_decision/,
   });
   assert.throws(() => pubmedqaMessages({ ...record, label: "no" }, { answer: true }), {
     code: "DATA_INVALID",
-    message: /record 1 has no LONG_ANSWER/,
+    message: /record has no LONG_ANSWER/,
   });
 });
 

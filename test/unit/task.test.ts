@@ -73,5 +73,8 @@ test("an empty set and a repeated id are refused by the loader", async () => {
   const twice = join(folder, "twice.json");
   const one = pubmedqaJson(["yes"]).slice(1, -1);
   await writeFile(twice, `{${one},${one}}`);
-  await assert.rejects(prepareQuestions(pubmedqaTask, twice), refused("DATA_INVALID", /q1 occurs twice/));
+  await assert.rejects(
+    prepareQuestions(pubmedqaTask, twice),
+    refused("DATA_INVALID", /records 1 and 2 have the same id/),
+  );
 });

@@ -109,6 +109,22 @@ test("books become rows, with counts by line", async () => {
   assert.deepEqual(JSON.parse(await readFile(`${output}.manifest.json`, "utf8")), strict);
 });
 
+test("lines end in CR LF, CR alone, or a Unicode line separator", async () => {
+  const place = await mkdtemp(join(folder, "ends-"));
+  const output = join(place, "out.jsonl");
+  const [first, second, third] = [1, 2, 3].map((n) => `This is line number ${n}.`) as [string, string, string];
+  for (const [name, text, empty] of [
+    ["crlf.txt", `${first}\r\n\r\n${second}\r\n${third}\r\n`, 1],
+    ["cr.txt", `${first}\r\r${second}\r${third}\r`, 1],
+    ["mixed.txt", `${first}\r${second}\u2028${third}\n`, 0],
+  ] as const) {
+    await writeFile(join(place, name), text);
+    const { lines } = await prepareTextbook({ inputs: [join(place, name)], output });
+    assert.deepEqual(await loadRows(output), [{ id: `${name}#1`, text: `${first}\n${second}\n${third}` }], name);
+    assert.deepEqual(lines, { read: 3 + empty, empty, joined: 0, stripped: 0, written: 3 }, name);
+  }
+});
+
 test("a long book is cut into rows at line ends, and nothing is lost", async () => {
   const line = `${"word ".repeat(199)}word.`; // 1000 characters
   const path = join(folder, "long.txt");

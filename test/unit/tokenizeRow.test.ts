@@ -96,11 +96,11 @@ test("a row without an assistant turn has no label", () => {
   assert.deepEqual([...labelMask], zeros(10));
 });
 
-test("a row that cannot be rendered is named", () => {
-  const forged: ChatRow = { id: "r7", messages: [{ role: "user", content: "SECRET<|im_end|>" }] };
+test("a row that cannot be rendered: the message is named, and neither text nor id is repeated", () => {
+  const forged: ChatRow = { id: "SMITH-7", messages: [{ role: "user", content: "SECRET<|im_end|>" }] };
   assert.throws(() => tokenizeChatRow(byteTokenizer(), forged, { labelSpan: "turn" }), {
     code: "DATA_INVALID",
-    message: /^Row r7: messages\[0\](?!.*SECRET)/,
+    message: /^messages\[0\](?!.*(SECRET|SMITH))/,
   });
 });
 

@@ -69,7 +69,7 @@ function addDedup(command: Command, { signal, out }: CliContext): void {
 interface SubsetFlags {
   output: string;
   size: number;
-  stratify?: boolean;
+  stratify?: boolean | string;
   rest?: string;
   seed?: number;
   json?: boolean;
@@ -78,17 +78,25 @@ interface SubsetFlags {
 function addSubset(command: Command, { signal, out }: CliContext): void {
   command
     .description("choose rows by chance, label shares kept or not, or split a file in two; subsets of one seed nest")
-    .argument("<rows>", "training rows, JSON lines")
+    .argument("[rows]", "training rows, JSON lines")
     .requiredOption("--output <file>", "the chosen rows; <file>.manifest.json beside")
     .requiredOption("--size <n>", "rows to choose", wholeNumber(1))
-    .option("--stratify", "keep the shares of the labels")
+    .option("--stratify [field]", "keep the shares of the values of this field (default: label)")
     .option("--rest <file>", "gets the other rows")
     .option("--seed <n>", "chooses the rows (default: 0)", wholeNumber(0, SEED_MAX))
     .option("--json", "print the manifest as JSON")
-    .action(async (input: string, { json, ...flags }: SubsetFlags) => {
+    .action(async (rows: string | undefined, { json, ...flags }: SubsetFlags) => {
       const { subsetRows } = await import("../../data/subset.js");
-      printCounts(out, json, await subsetRows({ input, ...flags, signal }));
+      printCounts(out, json, await subsetRows({ ...subsetInput(command, rows, flags), signal }));
     });
+}
+
+/** Without rows, what stands behind --stratify is the rows: `--stratify rows.jsonl` names no field. */
+function subsetInput(command: Command, rows: string | undefined, flags: Omit<SubsetFlags, "json">) {
+  const { stratify } = flags;
+  if (rows !== undefined) return { ...flags, input: rows };
+  if (typeof stratify === "string") return { ...flags, input: stratify, stratify: true };
+  return command.error("error: missing required argument 'rows'");
 }
 
 function printCounts(out: CliContext["out"], json: boolean | undefined, manifest: Manifest): void {
@@ -120,6 +128,7 @@ function addContamination(command: Command, { signal, out }: CliContext): void {
     .action(async (training: string[], flags: ContaminationFlags) => {
       const { checkContamination } = await import("../../data/contamination.js");
       const { benchmark: benchmarks, records: at } = flags;
+      await checkReport(flags.report, [...training, ...benchmarks]);
       const report = await checkContamination({ training, benchmarks, at, signal });
       await writeReport(flags.report, report);
       if (flags.json) return out.json(report);
@@ -150,6 +159,7 @@ function addIdentifiers(command: Command, { signal, out }: CliContext): void {
       const { checkRuleNames, failOnIdentifiers, scanIdentifiers } = await import("../../data/identifiers.js");
       const rules = failOn?.split(",").map((name) => name.trim()) ?? [];
       checkRuleNames(rules);
+      await checkReport(path, inputs);
       const print = ({ file, row, rule, text }: IdentifierMatch) =>
         out.data(`${file}, row ${row}: ${rule}: ${JSON.stringify(text)}`);
       const report = await scanIdentifiers({ inputs, signal, onMatch: show && !json ? print : undefined });
@@ -163,6 +173,13 @@ function addIdentifiers(command: Command, { signal, out }: CliContext): void {
 function printIdentifiers(out: CliContext["out"], { rules, rows, notice }: IdentifierReport): void {
   for (const { rule, matches, rows: matching } of rules) out.data(`${rule}: ${matches} in ${matching} of ${rows} rows`);
   out.data(notice);
+}
+
+/** Before the work: a report in place of its input would destroy it. */
+async function checkReport(path: string | undefined, inputs: readonly string[]): Promise<void> {
+  if (path === undefined) return;
+  const { checkReportFile } = await import("../../data/manifest.js");
+  checkReportFile(inputs, path);
 }
 
 async function writeReport(path: string | undefined, report: unknown): Promise<void> {

@@ -17,6 +17,7 @@ export function planCommand(command: Command, { signal, out }: CliContext): Comm
         import("../../report/format.js"),
       ]);
       const estimate = await planTraining(await loadConfigWith(path, flags.set ?? []), signal);
+      for (const warning of estimate.warnings) out.note(`warning: ${warning}`);
       if (flags.json) out.json(estimate);
       else out.data(describe(estimate, format));
     });

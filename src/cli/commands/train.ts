@@ -20,7 +20,7 @@ export function trainCommand(command: Command, { signal, out }: CliContext): Com
     .description("train an adapter, or all weights, by a YAML configuration")
     .argument("<config>", "YAML configuration")
     .option("--set <key=value>", "change a key, as if the file said so; may be repeated", gather(String))
-    .option("--resume", "go on from the newest checkpoint in output_dir")
+    .option("--resume", "go on from this run's newest checkpoint in output_dir")
     .option("--json", "print the result as JSON")
     .action(async (path: string, flags: TrainFlags) => {
       const [{ train }, format, config] = await Promise.all([

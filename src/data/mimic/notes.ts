@@ -24,9 +24,13 @@ export interface NoteSource {
   describe(): Promise<ManifestSource>;
 }
 
+/** What marks a note as an error, in lower case, also for PostgreSQL: copies of MIMIC-III have it as 1, 1.0 or a boolean. */
+export const ERROR_FLAG = "^(0*1([.]0*)?|t|true|y|yes)$";
+const IS_ERROR = new RegExp(ERROR_FLAG);
+
 /** MIMIC-III pads some of its categories with blanks ("Physician "). */
 export function skipReason(category: string, isError: string, { categories }: NoteFilter): Note["skip"] {
-  if (isError.trim() === "1") return "iserror";
+  if (IS_ERROR.test(isError.trim().toLowerCase())) return "iserror";
   if (categories === "all" || categories.has(category.trim().toLowerCase())) return undefined;
   return "category";
 }

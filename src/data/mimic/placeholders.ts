@@ -15,6 +15,8 @@ const PATIENT = /(?:^|[^A-Za-z])(?:patient|pt)\.? ?$/i;
 const DETERMINER = /(?:^|[^A-Za-z])(?:the|a|an|this|that|our|your|his|her|their|another|outside) ?$/i;
 const RELATIVE =
   /(?:^|[^A-Za-z])(?:wife|husband|spouse|partner|son|daughter|mother|father|brother|sister|niece|nephew|friend)[ ,:(]*$/i;
+/** The article that stood in front of a number of years. */
+const ARTICLE = /(^|[^A-Za-z])([Aa]) ?$/;
 const SENTENCE_START = /(?:^|[.!?:]["')]? {1,2}|\n)$/;
 const LETTER_OR_DIGIT = /[A-Za-z0-9]/;
 const BETWEEN_PLACEHOLDERS = /^[ ,\n]{0,3}$/;
@@ -23,12 +25,12 @@ const BETWEEN_PLACEHOLDERS = /^[ ,\n]{0,3}$/;
  * Takes out MIMIC-III's `[** ... **]` placeholders so that the sentence still reads.
  *
  * A patient's name, or Mr, Mrs, Ms with a name, becomes "the patient"; Dr with a name "the physician"; hospitals and wards
- * "the hospital", "the ward"; "Age over 90" is "over 90". Dates, places, other names and numbers go, and with them the
+ * "the hospital", "the ward"; "a [**Age over 90**] year old" is "an over 90 year old". Dates, places, other names and numbers go, and with them the
  * preposition and the empty brackets that they would leave. A marker without its counterpart goes alone. Neither `[**` nor
  * `**]` is left in the result, so the rule is idempotent.
  * @see Johnson et al. 2016, MIMIC-III, on its de-identification
  */
-export const placeholders: TextRule = { name: "mimic/placeholders@1", apply: removePlaceholders };
+export const placeholders: TextRule = { name: "mimic/placeholders@2", apply: removePlaceholders };
 
 function removePlaceholders(text: string): string {
   if (!text.includes("[**") && !text.includes("**]")) return text;
@@ -81,6 +83,7 @@ class Sentence {
   }
 
   replace(kind: PlaceholderKind): void {
+    if (kind === "age") this.#tail = this.#tail.replace(ARTICLE, "$1$2n ");
     const word = this.#wordFor(kind);
     if (word === "") {
       this.#dropLeadIn(kind);
@@ -122,12 +125,15 @@ class Sentence {
   }
 
   /** The text behind a gap, without the second blank, the empty brackets and the punctuation that hangs in the air. */
-  #closeGap(text: string): string {
+  #closeGap(behind: string): string {
+    let text = behind;
     if (this.#atSentenceStart) return capitalised(text.replace(/^[ ,;:]{1,3}/, ""));
-    if (this.#tail.endsWith("(") && text.startsWith(")")) {
+    if (/(?:\(|\[)$/.test(this.#tail) && text.startsWith(this.#tail.endsWith("(") ? ")" : "]")) {
       this.#cut(this.#tail.length - 1);
       return this.#closeGap(text.slice(1));
     }
+    // Of the two commas around what went, one is left.
+    if (/[,;] ?$/.test(this.#tail)) text = text.replace(/^ ?,/, "");
     if (this.#tail.endsWith(" ") && /^[ ,.;:)\n]/.test(text)) this.#cut(this.#tail.length - 1);
     // The gap may have brought together what makes a marker.
     return this.#tail.endsWith("[") || this.#tail.endsWith("*") ? ` ${text}` : text;

@@ -1,18 +1,23 @@
 import type { TextRule } from "../text/rule.js";
 
 const DRAWN = /[-=_*~#.+ ]{3,}/g;
+/** `+ + +` and `- + -` are findings; with plus signs a line is drawn only around a run of another sign, as in `+---+`. */
+const FINDINGS = /\+/;
+const RUN_OF_THREE = /([-=_*~#])\1{2}/;
 const RUN = /([-=_*~#.])\1{3,}/g;
 
 /**
  * Lines of nothing but three or more of `- = _ * ~ # . +` and spaces become empty, and runs of four or more of one sign
- * inside a line (leaders, blanks to fill in) a space. Idempotent.
+ * inside a line (leaders, blanks to fill in) a space. A line with `+` needs a run of three of another sign as well: `+ + +`
+ * is a row of findings. Idempotent.
  */
 export const rulers: TextRule = {
-  name: "mimic/rulers@1",
+  name: "mimic/rulers@2",
   apply: (text) =>
     text.replace(DRAWN, (drawn, at: number) => {
       const wholeLine = startsLine(text, at) && endsLine(text, at + drawn.length);
-      return wholeLine ? "" : drawn.replace(RUN, " ");
+      const isRuler = wholeLine && (!FINDINGS.test(drawn) || RUN_OF_THREE.test(drawn));
+      return isRuler ? "" : drawn.replace(RUN, " ");
     }),
 };
 

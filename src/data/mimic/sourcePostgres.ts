@@ -4,7 +4,7 @@ import type pg from "pg";
 import type Cursor from "pg-cursor";
 import { isMediloraError, MediloraError } from "../../errors.js";
 import type { TableSource } from "../manifest.js";
-import { type Note, type NoteFilter, type NoteSource, skipReason } from "./notes.js";
+import { ERROR_FLAG, type Note, type NoteFilter, type NoteSource, skipReason } from "./notes.js";
 
 export interface PostgresOptions {
   /** `postgres://user@host/database`; a password is better left to PGPASSWORD or ~/.pgpass. */
@@ -30,11 +30,14 @@ const BATCH = 500;
 const ATTEMPTS = 6;
 /** Connection exceptions, shutdown of the server, and its start. */
 const LOST = /^(?:08|57P0)|^E(?:CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN)/;
+/** Reading all notes is one transaction, which lasts as long as cleaning them; only the settings that the server knows. */
+const NO_TIMEOUTS = `SELECT set_config(name, '0', true) FROM pg_settings
+  WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`;
 const TABLE = /^[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?$/;
 
 /**
  * The table NOTEEVENTS of a PostgreSQL database, in the order of row_id, by a server-side cursor in a read-only
- * transaction. When the connection is lost, it is opened again and reading goes on behind the last row; the new
+ * transaction without time limits. When the connection is lost, it is opened again and reading goes on behind the last row; the new
  * transaction sees what others have changed since.
  */
 export class PostgresNoteSource implements NoteSource {
@@ -87,23 +90,23 @@ export class PostgresNoteSource implements NoteSource {
       application_name: "medilora",
       keepAlive: true,
     });
-    const connection = new Connection(client);
+    const connection = new Connection(client, this.#options.signal);
     try {
-      await client.connect();
+      await connection.during(() => client.connect());
       this.#connected = true;
-      await client.query("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      await connection.during(() => client.query("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+      await connection.during(() => client.query(NO_TIMEOUTS));
       const cursor = client.query(new CursorClass<NoteRow>(this.#query(), this.#parameters()));
       yield* this.#notesOf(cursor, connection);
-      await client.query("COMMIT");
+      await connection.during(() => client.query("COMMIT"));
     } finally {
-      // Ends the transaction too; on a connection that is gone there is nothing left to end.
-      await client.end().catch(() => {});
+      await connection.end();
     }
   }
 
   async *#notesOf(cursor: Cursor<NoteRow>, connection: Connection): AsyncGenerator<Note> {
     for (;;) {
-      const rows = await connection.during(cursor.read(BATCH));
+      const rows = await connection.during(() => cursor.read(BATCH));
       if (rows.length === 0) return;
       for (const row of rows) {
         this.#lastRowId = row.row_id;
@@ -121,7 +124,7 @@ export class PostgresNoteSource implements NoteSource {
       .map((part) => `"${part.toLowerCase()}"`)
       .join(".");
     return `SELECT row_id::text AS row_id, coalesce(category, '') AS category, coalesce(iserror::text, '') AS iserror,
-      CASE WHEN coalesce(btrim(iserror::text), '') <> '1'
+      CASE WHEN lower(btrim(coalesce(iserror::text, ''))) !~ '${ERROR_FLAG}'
             AND ($2::text[] IS NULL OR lower(btrim(category)) = ANY ($2::text[])) THEN coalesce(text, '') ELSE '' END AS text
       FROM ${table} WHERE ($1::bigint IS NULL OR row_id > $1::bigint) AND ($3::bigint IS NULL OR row_id = $3::bigint)
       ORDER BY ${table}.row_id`;
@@ -136,7 +139,7 @@ export class PostgresNoteSource implements NoteSource {
     try {
       await sleep(milliseconds, undefined, { signal: this.#options.signal });
     } catch {
-      throw new MediloraError("ABORTED", "Preparing the data was aborted; nothing was written.");
+      throw aborted();
     }
   }
 
@@ -160,12 +163,15 @@ export class PostgresNoteSource implements NoteSource {
   }
 }
 
-/** Lets work fail when the connection is lost, also where the library would leave it pending. */
+/** Lets work fail when the connection is lost or the signal says so, also where the library would leave it pending. */
 class Connection {
   #error: Error | undefined;
   #fail: ((error: Error) => void) | undefined;
 
-  constructor(client: pg.Client) {
+  constructor(
+    private readonly client: pg.Client,
+    private readonly signal: AbortSignal | undefined,
+  ) {
     client.on("error", (error) => {
       this.#error ??= error;
       this.#fail?.(error);
@@ -173,15 +179,31 @@ class Connection {
   }
 
   /** Not Promise.race: that would keep the rows of every batch alive as long as the connection. */
-  during<T>(work: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#fail = reject;
-      if (this.#error !== undefined) reject(this.#error);
-      work.then(resolve, reject).finally(() => {
-        this.#fail = undefined;
+  async during<T>(start: () => Promise<T>): Promise<T> {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.signal?.aborted) throw aborted();
+    const onAbort = () => this.#fail?.(aborted());
+    this.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#fail = reject;
+        start().then(resolve, reject);
       });
-    });
+    } finally {
+      this.#fail = undefined;
+      this.signal?.removeEventListener("abort", onAbort);
+    }
   }
+
+  /** Ends the transaction too. Where a query may still run, or the server is gone, a farewell could wait for ever. */
+  async end(): Promise<void> {
+    if (this.#error !== undefined || this.signal?.aborted) this.client.connection.stream.destroy();
+    else await this.client.end().catch(() => {});
+  }
+}
+
+function aborted(): MediloraError {
+  return new MediloraError("ABORTED", "Preparing the data was aborted; nothing was written.");
 }
 
 function isLost(error: unknown): boolean {

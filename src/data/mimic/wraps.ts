@@ -10,7 +10,7 @@ const WRAPPED_LENGTH_BEFORE_LOWER = 40;
 /** "Name: value" in up to five words, or in capitals; a date or a clock time, as rows of results have it. */
 const LABEL_LINE =
   /^ *(?:[A-Z][\w/&.-]{0,30}(?: [\w/&.-]{1,30}){0,4} ?:|[A-Z][A-Z &/,-]{1,70}:|(?:\[\*\*\d[^\]\n]{0,20}\] *)?\d{1,2}:\d\d)/;
-const STARTS_LOWER = /^ *[a-z(]/;
+const STARTS_LOWER = /^ *(?:[a-z]|\((?!\d{1,2}\) +[A-Z]))/;
 const ENDS_OPEN = /[A-Za-z0-9,]$/;
 const CUT_WORD = /[A-Za-z0-9][-/]$/;
 
@@ -20,7 +20,7 @@ const CUT_WORD = /[A-Za-z0-9][-/]$/;
  * `Label: value` lines and rows of results begin anew. A word cut at its hyphen or slash is joined without a blank.
  * Expects {@link lists}; comes before what makes lines shorter.
  */
-export const wraps: TextRule = { name: "mimic/wraps@1", apply: joinWrapped };
+export const wraps: TextRule = { name: "mimic/wraps@2", apply: joinWrapped };
 
 function joinWrapped(text: string): string {
   const parts: string[] = [];

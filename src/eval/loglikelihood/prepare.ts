@@ -73,7 +73,9 @@ async function prepareTask(task: LikelihoodTask, data: string, shots: number): P
 
 function prepare(task: LikelihoodTask, header: string, question: LocatedQuestion): PreparedChoices {
   const { id, choices, gold } = question;
-  const contexts = choices.map((_, i) => header + contextOf(question, i));
+  // One string for all choices where they share it: with shots it is long.
+  const shared = typeof question.context === "string" ? header + question.context : undefined;
+  const contexts = choices.map((_, i) => shared ?? header + contextOf(question, i));
   const continuations = choices.map((choice) => task.delimiter + choice);
   const promptSha256 = sha256Text(JSON.stringify([contexts, continuations]));
   return { key: `${task.name}/${id}`, task: task.name, id, contexts, continuations, choices, gold, promptSha256 };

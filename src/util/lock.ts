@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileError, MediloraError } from "../errors.js";
 
@@ -8,20 +8,36 @@ const PROCESS_START = Math.round(Date.now() - 1000 * process.uptime());
 /** How far two measurements of one process's start may lie apart, in ms. */
 const START_TOLERANCE = 2000;
 
+/** A lock without its text is being written, unless it is older than this, in ms. */
+const WRITING = 10_000;
+
+type Holder = number | "unknown" | undefined;
+
 /**
- * Claims an output folder for one run by its file `.lock`, which disposing removes. The file holds the id and the start
- * of the process; one that a dead process left is taken over. Sees the processes of this computer only.
+ * Claims an output folder for one run by its file `.lock`.
+ * @throws as {@link lockFile}
+ */
+export function lockFolder(folder: string): Promise<AsyncDisposable> {
+  return lockFile(
+    join(folder, ".lock"),
+    `${folder} is in use by another training`,
+    "Wait for it or choose another output_dir",
+  );
+}
+
+/**
+ * Creates a lock file, which disposing removes. It holds the id and the start of the process; one that a dead process
+ * left is taken over. Sees the processes of this computer only.
  * @throws MediloraError `BUSY` when a running process holds it, or this one does; `DISK_FULL`, `FILE_WRITE`
  */
-export async function lockFolder(folder: string): Promise<AsyncDisposable> {
-  const path = join(folder, ".lock");
+export async function lockFile(path: string, what: string, advice: string): Promise<AsyncDisposable> {
   if (!(await create(path))) {
     const holder = await liveHolder(path);
     if (holder === undefined) await rm(path, { force: true });
     if (holder !== undefined || !(await create(path)))
       throw new MediloraError(
         "BUSY",
-        `${folder} is in use by another training${holder === undefined ? "" : ` (process ${holder})`}. Wait for it or choose another output_dir; if there is none, delete ${path}.`,
+        `${what} (process ${holder ?? "unknown"}). ${advice}; if there is none, delete ${path}.`,
       );
   }
   return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
@@ -39,9 +55,9 @@ async function create(path: string): Promise<boolean> {
 }
 
 /** Id of the running process that wrote the lock; undefined when there is none. */
-async function liveHolder(path: string): Promise<number | undefined> {
+async function liveHolder(path: string): Promise<Holder> {
   const [pid = 0, started = 0] = (await readFile(path, "utf8").catch(() => "")).trim().split(" ").map(Number);
-  if (!Number.isSafeInteger(pid) || pid < 1) return undefined;
+  if (!Number.isSafeInteger(pid) || pid < 1) return (await isFresh(path)) ? "unknown" : undefined;
   // In a container every run may have the same id: an equal one counts only with an equal start.
   if (pid === process.pid) return Math.abs(started - PROCESS_START) < START_TOLERANCE ? pid : undefined;
   try {
@@ -50,4 +66,12 @@ async function liveHolder(path: string): Promise<number | undefined> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM" ? pid : undefined;
   }
+}
+
+async function isFresh(path: string): Promise<boolean> {
+  const written = await stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+  return Date.now() - written < WRITING;
 }

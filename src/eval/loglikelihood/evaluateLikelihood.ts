@@ -1,0 +1,111 @@
+import { MediloraError } from "../../errors.js";
+import { AnswersFile } from "../answersFile.js";
+import { describeMachine, type FileIdentity } from "../evaluationResult.js";
+import { identifyFile, identifyModel, runVersions } from "../runIdentity.js";
+import { type EvaluationRuntime, nativeRuntime, type ScoreEngine } from "../runtime.js";
+import { taskId } from "../task.js";
+import { checkLikelihoodOptions, type LikelihoodOptions } from "./options.js";
+import { type PreparedChoices, type PreparedTask, prepareRun } from "./prepare.js";
+import { buildLikelihoodResult, type LikelihoodResult } from "./result.js";
+import { scoreQuestions } from "./scoreQuestions.js";
+import { type LikelihoodKey, type StoredScore, scoreSchema } from "./storedScore.js";
+
+/**
+ * Scores the choices of every question of a benchmark, or of a group of them, by their log-likelihood, with the
+ * semantics of lm-evaluation-harness 0.4.
+ *
+ * With an `answersFile`, a run that was stopped or killed goes on where it was: the same model, adapters, data, task,
+ * shots, contextSize and versions make the same run. Its result is that of an undisturbed one, timings apart.
+ * @throws MediloraError `ARGUMENT_INVALID` (an option, an unknown task, a file of another run), `CONTEXT_EXCEEDED` for a
+ *   choice longer than the context, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`, `FILE_READ`, `FILE_WRITE`,
+ *   `DISK_FULL`, `MODEL_INVALID`, `ADAPTER_INVALID`, `ADAPTER_MISMATCH`, `OUT_OF_MEMORY`, `NATIVE_UNAVAILABLE`,
+ *   `ABORTED`; or what `onProgress` threw
+ */
+export async function evaluateLikelihood(options: LikelihoodOptions): Promise<LikelihoodResult> {
+  return evaluateLikelihoodWith(nativeRuntime, options);
+}
+
+/** {@link evaluateLikelihood} on an engine of the caller's choice. */
+export async function evaluateLikelihoodWith(
+  runtime: EvaluationRuntime<ScoreEngine>,
+  options: LikelihoodOptions,
+): Promise<LikelihoodResult> {
+  const settings = checkLikelihoodOptions(options);
+  const { task, shots, addBos, sequences } = settings;
+  const { tasks: all, missing } = await prepareRun(task, options.data, shots);
+  const limited = all.map((one) => ({ ...one, questions: one.questions.slice(0, options.limit) }));
+  const questions = limited.flatMap((one) => one.questions);
+  const identity = {
+    ...(await identifyModel(options)),
+    task: { name: task.name, version: task.version },
+    shots,
+    addBos,
+    data: await identifyData(all, options.signal),
+    versions: runVersions(runtime.llamaCpp()),
+  };
+  const file = await openScoresFile(options, runKey(identity, options.contextSize));
+  try {
+    const { model, adapters, contextSize, threads, onProgress, signal } = options;
+    const { scores, timings, ...engine } = await scoreQuestions(runtime, {
+      ...{ model, adapters, contextSize, threads, onProgress, signal, addBos, sequences, questions },
+      stored: file === undefined ? new Map() : storedScores(file, all),
+      onScore: (score) => file?.append(score),
+    });
+    const machine = describeMachine(engine.threads ?? threads);
+    const available = all.reduce((sum, one) => sum + one.questions.length, 0);
+    const run = { ...identity, timings, machine, isGroup: task.kind === "group", missing, available };
+    return buildLikelihoodResult(run, limited, scores);
+  } finally {
+    await file?.close();
+  }
+}
+
+async function identifyData(tasks: readonly PreparedTask[], signal: AbortSignal | undefined): Promise<FileIdentity[]> {
+  const files: FileIdentity[] = [];
+  for (const { path, shotsPath } of tasks) {
+    files.push(await identifyFile(path, signal));
+    if (shotsPath !== undefined) files.push(await identifyFile(shotsPath, signal));
+  }
+  return files;
+}
+
+type Identity = Pick<LikelihoodResult, "model" | "adapters" | "task" | "shots" | "addBos" | "data" | "versions">;
+
+function runKey(run: Identity, contextSize: number | undefined): LikelihoodKey {
+  return {
+    model: run.model.sha256,
+    adapters: run.adapters.map(({ sha256, scale }) => ({ sha256, scale })),
+    task: taskId(run.task),
+    data: run.data.map(({ sha256 }) => sha256),
+    shots: run.shots,
+    addBos: run.addBos,
+    contextSize: contextSize ?? null,
+    medilora: run.versions.medilora,
+    llamaCpp: run.versions.llamaCpp,
+  };
+}
+
+async function openScoresFile(
+  { answersFile, overwrite = false }: LikelihoodOptions,
+  key: LikelihoodKey,
+): Promise<AnswersFile<StoredScore> | undefined> {
+  if (answersFile === undefined) return undefined;
+  return AnswersFile.open(answersFile, key, { schema: scoreSchema, overwrite });
+}
+
+/** The file's scores by key, each of texts that are still those of its question. */
+function storedScores(file: AnswersFile<StoredScore>, tasks: readonly PreparedTask[]): Map<string, StoredScore> {
+  const byKey = new Map<string, PreparedChoices>(
+    tasks.flatMap(({ questions }) => questions.map((question) => [question.key, question] as const)),
+  );
+  for (const { id, promptSha256, logprobs } of file.stored) {
+    const question = byKey.get(id);
+    if (question?.promptSha256 === promptSha256 && logprobs.length === question.choices.length) continue;
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `${file.path}: the score of question ${id} belongs to another prompt, though the task's version is the same. Name ` +
+        "another file, or set overwrite to begin anew.",
+    );
+  }
+  return new Map(file.stored.map((score) => [score.id, score]));
+}

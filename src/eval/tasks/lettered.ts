@@ -1,0 +1,29 @@
+import { recordError } from "../../data/formats/record.js";
+import type { ChoiceQuestion } from "../loglikelihood/task.js";
+
+/** How an option stands in a prompt: `A. text`, or `(A) text`. */
+export type LabelStyle = "dot" | "parentheses";
+
+const LETTERS = "ABCDE";
+
+/** The options of a question, a line each, in the label style. */
+export function optionLines(options: readonly string[], style: LabelStyle = "dot"): string {
+  return options
+    .map((option, i) => (style === "dot" ? `${LETTERS[i]}. ${option}` : `(${LETTERS[i]}) ${option}`))
+    .join("\n");
+}
+
+/** The letters of a question's options as what is scored, whatever the label style. */
+export function letterChoices(count: number): string[] {
+  return [...LETTERS.slice(0, count)];
+}
+
+/** @throws MediloraError `DATA_INVALID` for another number of options than the task has */
+export function checkOptionCount(where: string, options: readonly string[], count: number): void {
+  if (options.length !== count) throw recordError(where, `there are ${options.length} options; the task has ${count}`);
+}
+
+/** A question whose choices are its option letters. */
+export function letterQuestion(context: string, count: number, gold: number): Omit<ChoiceQuestion, "id"> {
+  return { context, choices: letterChoices(count), gold: [gold] };
+}

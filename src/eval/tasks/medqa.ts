@@ -1,0 +1,64 @@
+import { recordError } from "../../data/formats/record.js";
+import { loadMedQA, type MedQARecord, multipleChoiceMessages, readMedQA } from "../../data/medqa.js";
+import { medqaPrefix3 } from "../extraction.js";
+import type { LikelihoodTask, LocatedQuestion } from "../loglikelihood/task.js";
+import type { GenerationTask } from "../task.js";
+import { checkOptionCount, letterChoices, letterQuestion, optionLines } from "./lettered.js";
+
+type OptionCount = 4 | 5;
+
+const FILES = {
+  4: "phrases_no_exclude_test.jsonl (4 options) of MedQA (github.com/jind11/MedQA)",
+  5: "test.jsonl (5 options, US) of MedQA (github.com/jind11/MedQA)",
+} as const;
+
+/** MedQA answered in free text, as the paper asks it. */
+export const MEDQA_GENERATION_TASKS: readonly GenerationTask<MedQARecord>[] = [generationTask(4), generationTask(5)];
+
+/** MedQA by the log-likelihood of the option letters. */
+export const MEDQA_LIKELIHOOD_TASKS: readonly LikelihoodTask[] = [likelihoodTask(4), likelihoodTask(5)];
+
+function generationTask(count: OptionCount): GenerationTask<MedQARecord> {
+  return {
+    name: `medqa_${count}options`,
+    version: 1,
+    description: `MedQA (USMLE), ${count} options: the answer begins with the option's letter in brackets.`,
+    files: FILES[count],
+    labels: letterChoices(count),
+    extraction: medqaPrefix3(count),
+    maxTokens: 64,
+    async load(path) {
+      const records = await loadMedQA(path);
+      for (const { id, options } of records) checkOptionCount(`${path}, question ${id}`, options, count);
+      return records;
+    },
+    id: (record) => record.id,
+    messages: (record) => multipleChoiceMessages(record, { answer: false }),
+    gold: (record) => record.label,
+  };
+}
+
+function likelihoodTask(count: OptionCount): LikelihoodTask {
+  return {
+    kind: "likelihood",
+    name: `medqa_${count}options_likelihood`,
+    version: 1,
+    description: `MedQA (USMLE), ${count} options: the letter of the right option by log-likelihood.`,
+    files: FILES[count],
+    fileNames: count === 4 ? ["phrases_no_exclude_test.jsonl", "test_4options.jsonl"] : ["test.jsonl"],
+    preamble: "",
+    delimiter: " ",
+    metrics: ["acc"],
+    read: (path) => read(path, count),
+  };
+}
+
+async function* read(path: string, count: OptionCount): AsyncGenerator<LocatedQuestion> {
+  for await (const { id, question, options, label } of readMedQA(path)) {
+    const where = `${path}, question ${id}`;
+    checkOptionCount(where, options, count);
+    if (question === "") throw recordError(where, "field question is blank");
+    const context = `Question: ${question}\n${optionLines(options)}\nAnswer:`;
+    yield { id, where, ...letterQuestion(context, count, letterChoices(count).indexOf(label)) };
+  }
+}

@@ -1,0 +1,25 @@
+import { recordError } from "../../data/formats/record.js";
+import { PUBMEDQA_LABELS, readPubMedQA } from "../../data/pubmedqa.js";
+import type { LikelihoodTask, LocatedQuestion } from "../loglikelihood/task.js";
+
+export const pubmedqaLikelihood: LikelihoodTask = {
+  kind: "likelihood",
+  name: "pubmedqa_likelihood",
+  version: 1,
+  description: "PubMedQA: yes, no or maybe by log-likelihood.",
+  files: "test_set.json or another labelled file of PubMedQA (github.com/pubmedqa/pubmedqa)",
+  fileNames: ["test_set.json", "ori_pqal.json"],
+  preamble: "",
+  delimiter: " ",
+  metrics: ["acc"],
+  read,
+};
+
+async function* read(path: string): AsyncGenerator<LocatedQuestion> {
+  for await (const { id, question, contexts, label } of readPubMedQA(path)) {
+    const where = `${path}, record ${id}`;
+    if (label === undefined) throw recordError(where, "field final_decision is missing; give a file with labels");
+    const context = `Abstract: ${contexts.join("\n")}\nQuestion: ${question}\nAnswer:`;
+    yield { id, where, context, choices: PUBMEDQA_LABELS, gold: [PUBMEDQA_LABELS.indexOf(label)] };
+  }
+}

@@ -1,0 +1,96 @@
+/** One metadata value as it stands in the file: its type, then its bytes. */
+export interface GgufValue {
+  type: number;
+  bytes: Buffer;
+}
+
+export const UINT32 = 4;
+export const INT32 = 5;
+export const FLOAT32 = 6;
+export const BOOL = 7;
+export const STRING = 8;
+export const ARRAY = 9;
+
+const SCALAR_BYTES: Readonly<Record<number, number>> = {
+  0: 1,
+  1: 1,
+  2: 2,
+  3: 2,
+  [UINT32]: 4,
+  [INT32]: 4,
+  [FLOAT32]: 4,
+  [BOOL]: 1,
+  10: 8,
+  11: 8,
+  12: 8,
+};
+
+const text = (value: string) => {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(value)));
+  return Buffer.concat([length, Buffer.from(value)]);
+};
+const number = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
+
+export const uint32 = (value: number): GgufValue => ({ type: UINT32, bytes: number(value) });
+export const float32 = (value: number): GgufValue => ({
+  type: FLOAT32,
+  bytes: Buffer.from(Float32Array.of(value).buffer),
+});
+export const bool = (value: boolean): GgufValue => ({ type: BOOL, bytes: Buffer.of(value ? 1 : 0) });
+export const string = (value: string): GgufValue => ({ type: STRING, bytes: text(value) });
+const array = (type: number, items: Buffer[]): GgufValue => ({
+  type: ARRAY,
+  bytes: Buffer.concat([number(type), number(items.length), number(0), ...items]),
+});
+export const uint32Array = (values: number[]): GgufValue => array(UINT32, values.map(number));
+export const int32Array = (values: number[]): GgufValue => array(INT32, values.map(number));
+export const stringArray = (values: string[]): GgufValue => array(STRING, values.map(text));
+
+/** A GGUF file taken apart: metadata in its order, and the rest as bytes. */
+export class EditableGguf {
+  readonly metadata = new Map<string, GgufValue>();
+  readonly #tensors: Buffer;
+  readonly #data: Buffer;
+  readonly #tensorCount: bigint;
+
+  constructor(bytes: Buffer) {
+    this.#tensorCount = bytes.readBigUInt64LE(8);
+    let at = 24;
+    const length = (from: number) => Number(bytes.readBigUInt64LE(from));
+    const size = (type: number, from: number): number => {
+      if (type === STRING) return 8 + length(from);
+      if (type !== ARRAY) return SCALAR_BYTES[type]!;
+      let end = from + 12;
+      for (let i = length(from + 4); i > 0; i--) end += size(bytes.readUInt32LE(from), end);
+      return end - from;
+    };
+    for (let i = length(16); i > 0; i--) {
+      const key = bytes.toString("utf8", at + 8, at + 8 + length(at));
+      at += 8 + length(at);
+      const type = bytes.readUInt32LE(at);
+      const end = at + 4 + size(type, at + 4);
+      this.metadata.set(key, { type, bytes: bytes.subarray(at + 4, end) });
+      at = end;
+    }
+    const start = at;
+    for (let i = this.#tensorCount; i > 0n; i--) {
+      at += 8 + length(at);
+      at += 4 + 8 * bytes.readUInt32LE(at) + 12;
+    }
+    this.#tensors = bytes.subarray(start, at);
+    this.#data = bytes.subarray((at + 31) & ~31);
+  }
+
+  /** The file with some keys set, and those that are undefined left out. */
+  with(changes: Record<string, GgufValue | undefined>): Buffer {
+    const entries = Object.entries({ ...Object.fromEntries(this.metadata), ...changes }).flatMap(([key, value]) =>
+      value === undefined ? [] : [Buffer.concat([text(key), number(value.type), value.bytes])],
+    );
+    const counts = Buffer.alloc(16);
+    counts.writeBigUInt64LE(this.#tensorCount);
+    counts.writeBigUInt64LE(BigInt(entries.length), 8);
+    const head = Buffer.concat([Buffer.from("GGUF"), number(3), counts, ...entries, this.#tensors]);
+    return Buffer.concat([head, Buffer.alloc(-head.length & 31), this.#data]);
+  }
+}
