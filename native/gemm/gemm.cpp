@@ -36,9 +36,10 @@ void tile_at(const TileKernel& tile, int64_t k, const char* a, const char* b, fl
             c[i * ldc + j] = accumulate ? c[i * ldc + j] + edge[i * tile.nr + j] : edge[i * tile.nr + j];
 }
 
-/// ggml ends the process on weights that lie askew.
-bool ggml_serves(const WeightView& w) {
-    return gemm_is_off() && reinterpret_cast<uintptr_t>(w.data) % 32 == 0;
+/// ggml ends the process on arrays that lie askew.
+bool ggml_serves(const WeightView& w, const float* in, const float* out) {
+    const auto aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 32 == 0; };
+    return gemm_is_off() && aligned(w.data) && aligned(in) && aligned(out);
 }
 
 } // namespace
@@ -133,12 +134,12 @@ void Gemm::backward(const WeightView& w, MatrixView dy, int64_t n, float* dx, in
 }
 
 void Gemm::forward(const WeightView& w, const float* x, int64_t n, float* y, bool exact) {
-    if (ggml_serves(w)) return through_ggml(w, false, x, n, y, false);
+    if (ggml_serves(w, x, y)) return through_ggml(w, false, x, n, y, false);
     forward(w, {x, w.cols, 1}, n, y, w.rows, exact);
 }
 
 void Gemm::backward(const WeightView& w, const float* dy, int64_t n, float* dx, bool accumulate) {
-    if (ggml_serves(w)) return through_ggml(w, true, dy, n, dx, accumulate);
+    if (ggml_serves(w, dy, dx)) return through_ggml(w, true, dy, n, dx, accumulate);
     run({format(w), n, w.cols, w.rows, {dy, w.rows, 1}, 1.0f, PanelSource(set_, w, false), dx, w.cols, accumulate});
 }
 

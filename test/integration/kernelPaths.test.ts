@@ -31,6 +31,27 @@ function medilora(kernel: string, args: string[]): void {
   execFileSync(process.execPath, [repoFile("dist/cli/medilora.js"), ...args], options);
 }
 
+describe("ggml's own operations (MEDILORA_GEMM=off)", () => {
+  it("give the gradients that ours give", async () => {
+    const fixture = (name: string) => repoFile(`test/fixtures/gradients/${name}`);
+    const files = [
+      "--model",
+      fixture("odd-f32.gguf"),
+      "--adapter",
+      fixture("odd-all.gguf"),
+      "--batch",
+      fixture("odd-batch.json"),
+    ];
+    const gradients = async (kernel: string) => {
+      medilora(kernel, ["debug", "gradients", ...files, "--out", temporary(`odd-${kernel}.json`)]);
+      const text = await readFile(temporary(`odd-${kernel}.json`), "utf8");
+      return (JSON.parse(text) as { gradients: Record<string, { data: number[] }> }).gradients;
+    };
+    const [ours, ggml] = [await gradients(float), await gradients("off")];
+    for (const [name, { data }] of Object.entries(ours)) assert.ok(relativeError(ggml[name]!.data, data) < 1e-4, name);
+  });
+});
+
 describe("bfloat16 kernels", { skip }, () => {
   it("give the gradients of float32 ones within 2e-2, also through 16 layers", async () => {
     const model = await makeModel("deep", 16);
