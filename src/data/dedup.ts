@@ -6,8 +6,7 @@ import { checkDistinctFiles, type FileSource, fileSource, type Manifest, writeMa
 import { MINHASH_VERSION, minHashSignature, NearDuplicateIndex } from "./minhash.js";
 import { droppedPath } from "./prepareRows.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
-import { readRowLines } from "./rowLines.js";
-import { isChatRow, readRows, type TrainingRow } from "./rows.js";
+import { isChatRow, readRowLines, readRows, type TrainingRow } from "./rows.js";
 
 /** Of estimated Jaccard similarity over word 5-grams: one word changed in the middle of 50 leaves 41 of 51, 0.80. */
 export const DEFAULT_THRESHOLD = 0.8;

@@ -6,8 +6,7 @@ import { parseObject } from "./formats/jsonl.js";
 import { recordError } from "./formats/record.js";
 import { checkDistinctFiles, fileSource, type Manifest, type ManifestOutput, writeManifest } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
-import { readRowLines } from "./rowLines.js";
-import { isChatRow } from "./rows.js";
+import { isChatRow, readRowLines } from "./rows.js";
 
 export interface SubsetOptions extends ProgressOptions {
   /** Training rows. */

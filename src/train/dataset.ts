@@ -1,7 +1,6 @@
 import { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "../chat/tokenizeRow.js";
 import type { DatasetConfig, TrainConfig } from "../config/schema.js";
-import { readLines } from "../data/formats/text.js";
-import { isChatRow, loadRows, type TrainingRow } from "../data/rows.js";
+import { checkNotEmpty, isChatRow, readRowLines, type TrainingRow } from "../data/rows.js";
 import { isMediloraError, MediloraError } from "../errors.js";
 import { sha256File, sha256Text } from "../util/hash.js";
 import { SeededRandom } from "../util/random.js";
@@ -28,16 +27,30 @@ export async function loadTrainingData(
   const samples: TokenizedSample[] = [];
   const hashes: string[] = [];
   for (const dataset of config.datasets) {
-    for (const [index, row] of (await loadRows(dataset.path)).entries())
-      try {
-        samples.push(...tokenizeRow(tokenizer, dataset, row, config.sequence_len));
-      } catch (error) {
-        throw await withPlace(error, dataset.path, index);
-      }
+    await tokenizeFile(tokenizer, dataset, config.sequence_len, samples);
     const span = dataset.type === "chatml" ? dataset.label_span : "";
     hashes.push(`${dataset.type} ${span} ${await sha256File(dataset.path)}`);
   }
   return { ...holdOut(samples, config.val_set_size, config.seed), sha256: sha256Text(hashes.join("\n")) };
+}
+
+/** Appends the samples of a data set. */
+async function tokenizeFile(
+  tokenizer: Tokenizer,
+  dataset: DatasetConfig,
+  sequenceLen: number,
+  samples: TokenizedSample[],
+): Promise<void> {
+  let rows = 0;
+  for await (const { row, number } of readRowLines(dataset.path)) {
+    rows += 1;
+    try {
+      samples.push(...tokenizeRow(tokenizer, dataset, row, sequenceLen));
+    } catch (error) {
+      throw withPlace(error, dataset.path, number);
+    }
+  }
+  checkNotEmpty(dataset.path, rows);
 }
 
 function tokenizeRow(
@@ -65,22 +78,9 @@ function tokenizeRow(
 }
 
 /** Names file and line of a row, not its id: that may have been made from a name or a record number. */
-async function withPlace(error: unknown, path: string, index: number): Promise<unknown> {
+function withPlace(error: unknown, path: string, line: number): unknown {
   if (!isMediloraError(error)) return error;
-  return new MediloraError(error.code, `${path}, line ${await lineOf(path, index)}: ${error.message}`, {
-    cause: error,
-  });
-}
-
-/** Line, from 1, of a row counted from 0. Read only for a message, so that no row has to carry its line. */
-async function lineOf(path: string, index: number): Promise<number> {
-  let rows = 0;
-  let last = 0;
-  for await (const { line, text } of readLines(path)) {
-    last = line;
-    if (text.trim() !== "" && rows++ === index) break;
-  }
-  return last;
+  return new MediloraError(error.code, `${path}, line ${line}: ${error.message}`, { cause: error });
 }
 
 /** A seeded share of the samples for validation; at least one of each when a share is asked for. */

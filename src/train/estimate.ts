@@ -1,8 +1,9 @@
 import type { TrainConfig } from "../config/schema.js";
+import { MediloraError } from "../errors.js";
 import { NativeTrainer } from "../native/trainer.js";
 import { type MemoryPlan, planMemory } from "./memory.js";
 import { openTrainer, trainerOptions } from "./openTrainer.js";
-import { assembleBatch, type Batch, IGNORE_LABEL, labelCount } from "./packing.js";
+import { assembleBatch, type Batch, countTokens, labelCount } from "./packing.js";
 import { TrainingPlan } from "./plan.js";
 import { loadTokenizedData } from "./train.js";
 
@@ -33,19 +34,18 @@ const PROBES = [1, 3] as const;
 export async function planTraining(config: TrainConfig, signal?: AbortSignal): Promise<TrainingEstimate> {
   const data = await loadTokenizedData(config);
   const plan = new TrainingPlan(data.train, config);
-  const all = assembleBatch(data.train, [data.train.map((_, index) => index)]);
-  const tokens = plan.largestMicroBatch;
+  const { tokens, labelTokens } = countTokens(data.train);
   await using trainer = await openTrainer(config, signal);
-  const memory = planMemory(trainer, config, { tokens, labels: tokens });
+  const memory = planMemory(trainer, config, plan.largestMicroBatch);
   const batch = typicalBatch(plan, data.train);
   const seconds = await secondsOf(config, trainer.info.layers, memory.checkpointing, batch, signal);
   const tokensPerSecond = batch.tokens.length / seconds;
-  const secondsPerStep = all.tokens.length / tokensPerSecond / plan.stepsPerEpoch;
+  const secondsPerStep = tokens / tokensPerSecond / plan.stepsPerEpoch;
   return {
     steps: plan.totalSteps,
     samples: data.train.length,
-    tokens: all.tokens.length,
-    labelTokens: labelCount(all),
+    tokens,
+    labelTokens,
     trainableParameters: trainer.info.trainable,
     memory,
     secondsPerStep,
@@ -62,9 +62,7 @@ function typicalBatch(plan: TrainingPlan, samples: Parameters<typeof assembleBat
       const batch = assembleBatch(samples, bins);
       if (labelCount(batch) > 0) return batch;
     }
-  // packSamples has seen to it that some sample carries a label.
-  const all = assembleBatch(samples, [samples.map((_, index) => index)]);
-  return { ...all, labels: all.labels.map((label) => (label === IGNORE_LABEL ? 0 : label)) };
+  throw new MediloraError("LABELS_EMPTY", "No micro-batch carries a label. Check the datasets and label_span.");
 }
 
 /** Seconds of one micro-batch through all layers. */

@@ -20,14 +20,15 @@ const FREE_SHARE = 0.8;
 
 /**
  * Decides about activation checkpointing and predicts the peak memory.
- * @param batch tokens and labels of the largest micro-batch
+ * @param tokens of the largest micro-batch; every one of them may carry a label
  * @throws MediloraError `OUT_OF_MEMORY` when a memory_budget is given that even checkpointing does not keep
  */
 export function planMemory(
   trainer: NativeTrainer,
   config: Pick<TrainConfig, "gradient_checkpointing" | "memory_budget">,
-  batch: { tokens: number; labels: number },
+  tokens: number,
 ): MemoryPlan {
+  const batch = { tokens, labels: tokens };
   const budget = config.memory_budget === undefined ? FREE_SHARE * freemem() : config.memory_budget * 1e9;
   const wanted = config.gradient_checkpointing;
   const kept = predict(trainer, batch, false);

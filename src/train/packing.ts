@@ -138,6 +138,17 @@ export function assembleBatch(samples: readonly TokenizedSample[], bins: Readonl
   return batch;
 }
 
+/** Tokens of samples, and how many of them are targets; what {@link assembleBatch} of all of them would hold. */
+export function countTokens(samples: readonly TokenizedSample[]): { tokens: number; labelTokens: number } {
+  let tokens = 0;
+  let labelTokens = 0;
+  for (const sample of samples) {
+    tokens += sample.tokens.length;
+    for (let i = 1; i < sample.labelMask.length; i++) if (sample.labelMask[i]) labelTokens += 1;
+  }
+  return { tokens, labelTokens };
+}
+
 /** Positions of a batch that have something to predict. */
 export function labelCount(batch: Batch): number {
   return batch.labels.reduce((count, label) => count + (label === IGNORE_LABEL ? 0 : 1), 0);

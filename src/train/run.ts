@@ -10,7 +10,7 @@ import { DivergenceGuard } from "./divergence.js";
 import { EarlyStopping } from "./earlyStopping.js";
 import { type MemoryPlan, planMemory } from "./memory.js";
 import { MetricsLog } from "./metrics.js";
-import { assembleBatch, type Batch, labelCount, packSamples } from "./packing.js";
+import { assembleBatch, type Batch, countTokens, labelCount, packSamples } from "./packing.js";
 import type { TrainingPlan } from "./plan.js";
 import type { LossPoint, TrainProgress } from "./progress.js";
 import { learningRate } from "./schedule.js";
@@ -57,7 +57,7 @@ export class Run {
   }
 
   async finish(): Promise<TrainResult> {
-    const memory = this.#planMemory();
+    const memory = planMemory(this.trainer, this.config, this.plan.largestMicroBatch);
     this.trainer.setCheckpointing(memory.checkpointing);
     const resumedFrom = await this.#resume();
     await this.#checkpoints.begin(this.#step);
@@ -87,22 +87,14 @@ export class Run {
     return step;
   }
 
-  /** For the largest micro-batch, as if every token of it carried a label. */
-  #planMemory(): MemoryPlan {
-    const tokens = this.plan.largestMicroBatch;
-    return planMemory(this.trainer, this.config, { tokens, labels: tokens });
-  }
-
   #reportStart(memory: MemoryPlan, resumedFrom: number | undefined): void {
     const { train } = this.data;
-    const all = assembleBatch(train, [train.map((_, index) => index)]);
     this.options.onProgress?.({
       type: "start",
       totalSteps: this.plan.totalSteps,
       samples: train.length,
       bins: this.plan.bins.length,
-      tokens: all.tokens.length,
-      labelTokens: labelCount(all),
+      ...countTokens(train),
       trainableParameters: this.trainer.info.trainable,
       checkpointing: memory.checkpointing,
       peakMemory: memory.peak,

@@ -51,7 +51,11 @@ export async function* readLines(path: string): AsyncGenerator<{ line: number; t
       }
       parts.push(chunk.subarray(start));
       size += chunk.length - start;
-      if (size > MAX_RECORD_BYTES) throw recordError(`${path}, line ${line}`, "is too long for one line of JSON lines");
+      if (size > MAX_RECORD_BYTES)
+        throw recordError(
+          `${path}, line ${line}`,
+          `is longer than ${MAX_RECORD_BYTES} bytes; give a file with shorter lines`,
+        );
     }
     if (size > 0) yield take();
   } catch (error) {
