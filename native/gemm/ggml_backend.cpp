@@ -8,92 +8,15 @@
 #include <dlfcn.h>
 
 #include "gemm/choose.h"
-#include "gemm/gemm.h"
+#include "gemm/graph_compute.h"
 #include "ggml-backend-impl.h"
-#include "gguf/gguf_file.h"
-#include "util/thread_pool.h"
 
 namespace medilora {
 
 namespace {
 
-/// Below this many tokens ggml's vector dot products are faster than dequantising and packing.
-constexpr int64_t kMinTokens = 32;
-
-/// Multiplications below which a MUL_MAT stays with ggml: libllama starts and ends ggml's threads around each product
-/// that is ours, which costs more than is won (measured with models 64 to 512 wide).
-constexpr int64_t kMinWork = int64_t{1} << 27;
-
 /// Set by GemmScope for the contexts made on this thread.
 thread_local bool scope_on = false;
-
-/// What one context multiplies with.
-class Multiplier {
-  public:
-    void set_threads(int threads) { threads_ = threads < 1 ? 1 : threads; }
-
-    /// Threads start with the first product, and anew only when a product comes with another number of them:
-    /// libllama sets the number before each graph, also before those that hold none of ours.
-    Gemm& gemm() {
-        if (!pool_ || pool_->size() != threads_) {
-            gemm_.reset();
-            pool_ = std::make_unique<ThreadPool>(threads_);
-            gemm_ = std::make_unique<Gemm>(*pool_, kernels(), 0);
-        }
-        return *gemm_;
-    }
-
-  private:
-    int threads_ = GGML_DEFAULT_N_THREADS;
-    std::unique_ptr<ThreadPool> pool_;
-    std::unique_ptr<Gemm> gemm_;
-};
-
-bool is_view(ggml_op op) {
-    return op == GGML_OP_NONE || op == GGML_OP_RESHAPE || op == GGML_OP_VIEW || op == GGML_OP_PERMUTE ||
-           op == GGML_OP_TRANSPOSE;
-}
-
-/// A matrix whose rows each lie in one piece.
-bool is_weight(const ggml_tensor* t) {
-    return t->ne[2] == 1 && t->ne[3] == 1 && t->nb[0] == ggml_type_size(t->type) &&
-           t->nb[1] >= ggml_row_size(t->type, t->ne[0]) && can_dequantize(t->type);
-}
-
-bool is_aligned_f32(const ggml_tensor* t) {
-    return t->type == GGML_TYPE_F32 && t->nb[0] % sizeof(float) == 0 && t->nb[1] % sizeof(float) == 0;
-}
-
-WeightView weight_of(const ggml_tensor* t) {
-    return {t->type, t->data, t->ne[1], t->ne[0], t->nb[1]};
-}
-
-/// bfloat16 is for weights; what the graph computed itself (a key-value cache, say) keeps its precision.
-bool wants_f32(const ggml_tensor* op) {
-    return op->src[0]->op != GGML_OP_NONE || (op->op == GGML_OP_MUL_MAT && op->op_params[0] == GGML_PREC_F32);
-}
-
-/// Whether the operation is worth leaving ggml's threads for.
-bool is_large(const ggml_tensor* op) {
-    if (op->op != GGML_OP_MUL_MAT) return true;
-    const ggml_tensor *w = op->src[0], *x = op->src[1];
-    return w->ne[0] * w->ne[1] * ggml_nrows(x) >= kMinWork;
-}
-
-/// dst [ne01, tokens] = src0^T src1, the tokens of all of src1's matrices in one product.
-void mul_mat(Gemm& gemm, const ggml_tensor* op) {
-    const ggml_tensor *w = op->src[0], *x = op->src[1];
-    gemm.forward(weight_of(w), {static_cast<const float*>(x->data), x->ne[0], 1}, ggml_nrows(x),
-                 static_cast<float*>(op->data), op->ne[0], wants_f32(op));
-}
-
-/// dst [ne00, ne10] = sum over rows i of src0[:, i] src1[:, i]^T: with src1 = dy^T that is dx = dy W.
-void out_prod(Gemm& gemm, const ggml_tensor* op) {
-    const ggml_tensor *w = op->src[0], *x = op->src[1];
-    const MatrixView dy{static_cast<const float*>(x->data), static_cast<int64_t>(x->nb[0] / sizeof(float)),
-                        static_cast<int64_t>(x->nb[1] / sizeof(float))};
-    gemm.backward(weight_of(w), dy, x->ne[0], static_cast<float*>(op->data), op->ne[0], wants_f32(op));
-}
 
 // The backend: one a context.
 
@@ -101,29 +24,28 @@ const char* backend_name(ggml_backend_t) {
     return "medilora-gemm";
 }
 
+GraphCompute* compute_of(ggml_backend_t backend) {
+    return static_cast<GraphCompute*>(backend->context);
+}
+
 /// Takes back what device_init gave away.
 void backend_free(ggml_backend_t backend) {
     const std::unique_ptr<ggml_backend> owner(backend);
-    const std::unique_ptr<Multiplier> multiplier(static_cast<Multiplier*>(backend->context));
+    const std::unique_ptr<GraphCompute> compute(compute_of(backend));
 }
 
 void backend_set_threads(ggml_backend_t backend, int threads) {
-    static_cast<Multiplier*>(backend->context)->set_threads(threads);
+    compute_of(backend)->set_threads(threads);
+}
+
+void backend_set_abort(ggml_backend_t backend, ggml_abort_callback callback, void* data) {
+    compute_of(backend)->set_abort(callback, data);
 }
 
 ggml_status backend_compute(ggml_backend_t backend, ggml_cgraph* graph) {
-    auto& multiplier = *static_cast<Multiplier*>(backend->context);
     // ggml is C: no exception may pass through it.
     try {
-        for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
-            const ggml_tensor* node = ggml_graph_node(graph, i);
-            if ((node->flags & GGML_TENSOR_FLAG_COMPUTE) == 0) continue;
-            if (node->op == GGML_OP_MUL_MAT)
-                mul_mat(multiplier.gemm(), node);
-            else if (node->op == GGML_OP_OUT_PROD)
-                out_prod(multiplier.gemm(), node);
-        }
-        return GGML_STATUS_SUCCESS;
+        return compute_of(backend)->compute(graph);
     } catch (const std::bad_alloc&) {
         return GGML_STATUS_ALLOC_FAILED;
     } catch (...) {
@@ -176,7 +98,7 @@ ggml_backend_buffer_t device_from_host(ggml_backend_dev_t, void* data, size_t si
 }
 
 bool device_supports(ggml_backend_dev_t device, const ggml_tensor* op) {
-    return is_active(device) && gemm_computes(op) && is_large(op);
+    return is_active(device) && GraphCompute::supports(op);
 }
 
 /// Not the repacked buffers of ggml's CPU backend: those are not host buffers.
@@ -218,8 +140,8 @@ ggml_backend_t device_init(ggml_backend_dev_t, const char*) {
     table.graph_compute = backend_compute;
     try {
         auto backend = std::make_unique<ggml_backend>();
-        auto multiplier = std::make_unique<Multiplier>();
-        *backend = {backend_guid(), table, device(scope_on), multiplier.release()};
+        auto compute = std::make_unique<GraphCompute>();
+        *backend = {backend_guid(), table, device(scope_on), compute.release()};
         return backend.release();
     } catch (const std::bad_alloc&) {
         return nullptr;
@@ -229,8 +151,9 @@ ggml_backend_t device_init(ggml_backend_dev_t, const char*) {
 // The registration.
 
 void* proc_address(ggml_backend_reg_t, const char* name) {
-    if (std::strcmp(name, "ggml_backend_set_n_threads") != 0) return nullptr;
-    return reinterpret_cast<void*>(backend_set_threads);
+    if (std::strcmp(name, "ggml_backend_set_n_threads") == 0) return reinterpret_cast<void*>(backend_set_threads);
+    if (std::strcmp(name, "ggml_backend_set_abort_callback") == 0) return reinterpret_cast<void*>(backend_set_abort);
+    return nullptr;
 }
 
 ggml_backend_reg_t registration() {
@@ -251,17 +174,6 @@ void stay_loaded() {
 }
 
 } // namespace
-
-bool gemm_computes(const ggml_tensor* op) {
-    if (is_view(op->op)) return true;
-    if (op->op != GGML_OP_MUL_MAT && op->op != GGML_OP_OUT_PROD) return false;
-    const ggml_tensor *w = op->src[0], *x = op->src[1];
-    if (!is_weight(w) || !is_aligned_f32(x) || op->type != GGML_TYPE_F32 || !ggml_is_contiguous(op)) return false;
-    if (op->op == GGML_OP_OUT_PROD) return x->ne[2] == 1 && x->ne[3] == 1 && !ggml_is_empty(op);
-    // A Hadamard transform has a faster way of its own.
-    return ggml_is_contiguous(x) && ggml_nrows(x) >= kMinTokens && !ggml_is_empty(op) &&
-           op->op_params[1] != GGML_HINT_SRC0_IS_HADAMARD;
-}
 
 void register_gemm_backend() {
     static std::once_flag once;

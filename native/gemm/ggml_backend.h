@@ -13,16 +13,15 @@ namespace medilora {
 /// holds it computes what it did before. Only a context made under a GemmScope gets the device that multiplies.
 void register_gemm_backend();
 
-/// Whether the backend can compute an operation: MUL_MAT with 32 tokens or more and OUT_PROD, of one weight matrix of
-/// any type that ggml can dequantise. Small ones it declines all the same when libllama asks.
+/// Whether the backend multiplies by itself: MUL_MAT and OUT_PROD of one weight matrix of any type that ggml can
+/// dequantise.
 bool gemm_computes(const ggml_tensor* op);
 
-/// While one is alive, contexts of libllama made on this thread multiply with the GEMM (`on`) or without it.
+/// While one is alive, contexts of libllama made on this thread compute with GraphCompute (`on`) or without it.
 /// Weights must lie in plain host buffers (llama_model_params.use_extra_bufts = false) to be reached by it.
 ///     const GemmScope gemm(true);
 ///     llama_context* context = llama_init_from_model(model, params);
-/// The context's number of threads holds for the GEMM too. Its own pool sleeps while ggml's threads run, and ggml's
-/// have ended while it runs (unless a thread pool that polls is attached to the context), so that none compete.
+/// The context's number of threads and its abort callback hold for it too.
 class GemmScope {
   public:
     explicit GemmScope(bool on);

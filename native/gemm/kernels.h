@@ -15,6 +15,8 @@ struct TileKernel {
     int element_size; ///< bytes
     /// C[mr, nr] (+)= A B over k steps (a multiple of k_step); ldc in floats.
     void (*tile)(int64_t k, const void* a, const void* b, float* c, int64_t ldc, bool accumulate);
+    /// C += A B with every sum going on from C's value, so that k cut anywhere gives the very same bits.
+    void (*continue_tile)(int64_t k, const void* a, const void* b, float* c, int64_t ldc);
     /// Packs alpha * x, where `lines` <= width rows (columns) lie `stride` floats apart and k is contiguous.
     void (*pack_along)(const float* x, int64_t stride, int64_t lines, int64_t width, int64_t k, float alpha, void* out);
     /// The same where the width is contiguous and steps of k lie `stride` floats apart.

@@ -28,7 +28,13 @@ EngineOptions checked(EngineOptions options) {
     return options;
 }
 
-llama_context_params context_params(const EngineOptions& options) {
+/// Left to itself libllama takes flash attention only from the device that holds the layers. Ours comes from another one.
+llama_flash_attn_type flash_attention(const InferModel& model, const EngineOptions& options) {
+    const bool ours = !model.repacked() && options.flash_attention == LLAMA_FLASH_ATTN_TYPE_AUTO;
+    return ours ? LLAMA_FLASH_ATTN_TYPE_ENABLED : options.flash_attention;
+}
+
+llama_context_params context_params(const InferModel& model, const EngineOptions& options) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = options.context_size;
     params.n_batch = options.batch_size;
@@ -36,7 +42,7 @@ llama_context_params context_params(const EngineOptions& options) {
     params.n_seq_max = options.sequences;
     params.n_threads = options.threads;
     params.n_threads_batch = options.threads;
-    params.flash_attn_type = options.flash_attention;
+    params.flash_attn_type = flash_attention(model, options);
     params.type_k = options.kv_type;
     params.type_v = options.kv_type;
     // Sharing a prefix costs no copy in a unified cache, and needs the whole prefix kept under sliding windows.
@@ -53,7 +59,7 @@ llama_context* open_context(const InferModel& model, const EngineOptions& option
                                                                      "Use a decoder-only model.");
     LogErrors errors;
     const GemmScope gemm(!model.repacked());
-    llama_context* context = llama_init_from_model(model.get(), context_params(options));
+    llama_context* context = llama_init_from_model(model.get(), context_params(model, options));
     if (context == nullptr)
         throw Error("OUT_OF_MEMORY", "No context of " + std::to_string(options.context_size) +
                                          " cells could be made (" + errors.text() +
@@ -80,7 +86,7 @@ class AbortScope {
 } // namespace
 
 Engine::Engine(const EngineOptions& options, const Cancel& cancel, const LoadProgress& progress)
-    : options_(checked(options)), model_(options_.model, cancel, progress), threads_(options_.threads),
+    : options_(checked(options)), model_(options_.model, cancel, progress), threads_(options_.threads, GraphThreads::Idle::spin),
       context_(open_context(model_, options_)),
       batch_(static_cast<int32_t>(llama_n_batch(context_.get())), static_cast<int32_t>(options_.sequences)) {
     if (memory() == nullptr)

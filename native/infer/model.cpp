@@ -1,7 +1,6 @@
 #include "infer/model.h"
 
 #include "gemm/choose.h"
-#include "gemm/gemm.h"
 #include "infer/adapter_check.h"
 #include "util/error.h"
 #include "util/llama_runtime.h"
@@ -56,8 +55,7 @@ InferModel::InferModel(const ModelOptions& options, const Cancel& cancel, const 
         throw Error("ARCHITECTURE_UNSUPPORTED", options.path + " has attention to later tokens, so it cannot generate "
                                                                "text. Use a decoder-only model.");
     for (const AdapterSpec& adapter : options.adapters) check_adapter(adapter.path, summary);
-    const bool products_gain = gemm_backend_wanted() && summary.embedding_length >= Gemm::kNarrow;
-    repacked_ = options.repack.value_or(!products_gain);
+    repacked_ = options.repack.value_or(!gemm_backend_wanted() || options.gpu_layers > 0);
     model_.reset(load(options, repacked_, cancel, progress));
     for (const AdapterSpec& adapter : options.adapters) {
         cancel.check();

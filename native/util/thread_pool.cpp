@@ -63,6 +63,14 @@ void ThreadPool::drain(int thread) {
     }
 }
 
+/// False when the loop is over: a thread that wakes late has nothing to do, and nobody waits for it.
+bool ThreadPool::enter() {
+    uint32_t state = state_.load();
+    while ((state & kOpen) != 0)
+        if (state_.compare_exchange_weak(state, state + kThread)) return true;
+    return false;
+}
+
 void ThreadPool::work(int thread) {
     uint64_t seen = 0;
     const auto called = [&] { return generation_.load() != seen; };
@@ -72,10 +80,10 @@ void ThreadPool::work(int thread) {
             wake_.wait(lock, called);
         }
         if (stop_) return;
-        // Exactly one more: run() waits for every worker before it starts another loop.
-        ++seen;
+        seen = generation_.load();
+        if (!enter()) continue;
         drain(thread);
-        if (running_.fetch_sub(1) > 1) continue;
+        if (state_.fetch_sub(kThread) != kThread) continue;
         std::lock_guard<std::mutex> lock(mutex_);
         done_.notify_one();
     }
@@ -91,13 +99,14 @@ void ThreadPool::run(int64_t count, const std::function<void(int64_t, int)>& bod
         body_ = &body;
         count_ = count;
         next_.store(0);
-        running_.store(static_cast<int>(workers_.size()));
         failure_ = nullptr;
+        state_.store(kOpen);
         generation_.fetch_add(1);
     }
     wake_.notify_all();
     drain(0);
-    const auto all_done = [&] { return running_.load() == 0; };
+    state_.fetch_and(~kOpen);
+    const auto all_done = [&] { return state_.load() == 0; };
     if (!spin_until(all_done)) {
         std::unique_lock<std::mutex> lock(mutex_);
         done_.wait(lock, all_done);

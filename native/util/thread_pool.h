@@ -24,7 +24,7 @@ class ThreadPool {
     int size() const { return static_cast<int>(workers_.size()) + 1; }
 
     /// Calls body(index, thread) for every index in [0, count), indexes handed out one by one.
-    /// Returns when all are done; rethrows the first exception.
+    /// Returns when all are done, without waiting for threads that found none left; rethrows the first exception.
     void run(int64_t count, const std::function<void(int64_t index, int thread)>& body);
 
     /// Calls body(begin, end) on slices of [0, count) that are multiples of `grain` long.
@@ -32,6 +32,7 @@ class ThreadPool {
 
   private:
     void work(int thread);
+    bool enter();
     void drain(int thread);
 
     std::vector<std::thread> workers_;
@@ -42,7 +43,9 @@ class ThreadPool {
     int64_t count_ = 0;
     // Read by spinning threads without the mutex; changed under it, so that no sleeping thread misses the change.
     std::atomic<uint64_t> generation_{0};
-    std::atomic<int> running_{0};
+    // Whether a loop takes threads, and how many are in it; a closed loop that the last thread has left is 0.
+    static constexpr uint32_t kOpen = 1, kThread = 2;
+    std::atomic<uint32_t> state_{0};
     std::atomic<bool> stop_{false};
     std::exception_ptr failure_;
 };

@@ -6,16 +6,20 @@
 
 namespace medilora {
 
-/// Threads that compute a context's graphs and live as long as this object. Without them ggml starts and ends its
+/// Threads that compute graphs on ggml's CPU backend and live as long as this object. Without them ggml starts and ends its
 /// threads for every graph: for a small model that takes longer than the graph, and far longer where a new thread
 /// first waits on its parent's core while the parent spins.
 class GraphThreads {
   public:
-    /// `threads` >= 1 counts the calling thread. Throws OUT_OF_MEMORY.
-    explicit GraphThreads(int threads);
+    /// What the threads do behind a graph until the next one comes.
+    enum class Idle { spin, sleep };
 
-    /// This object must outlive the context.
+    /// `threads` >= 1 counts the calling thread. Throws OUT_OF_MEMORY.
+    GraphThreads(int threads, Idle idle);
+
+    /// This object must outlive what it is attached to.
     void attach(llama_context* context) const;
+    void attach(ggml_backend_t cpu_backend) const;
 
   private:
     struct Freed {

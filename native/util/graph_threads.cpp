@@ -1,4 +1,4 @@
-#include "infer/graph_threads.h"
+#include "util/graph_threads.h"
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
@@ -16,20 +16,25 @@ template <typename Function> Function* cpu_function(const char* name) {
 
 } // namespace
 
-GraphThreads::GraphThreads(int threads) {
+GraphThreads::GraphThreads(int threads, Idle idle) {
     if (threads < 2) return;
     auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
     ggml_threadpool_params params = ggml_threadpool_params_default(threads);
     // They begin asleep, so that the first graph wakes each on an idle core; born spinning, they can share their
-    // parent's core for a second. They spin through the gap between two graphs (about 3 ms), not for 100 ms after.
+    // parent's core for a second. Spinning ones do so through the gap between two graphs (about 3 ms), not for 100 ms.
     params.paused = true;
-    params.poll = 1;
+    params.poll = idle == Idle::spin ? 1 : 0;
     if (create != nullptr) pool_.reset(create(&params));
     if (!pool_) throw Error("OUT_OF_MEMORY", "The engine's threads could not be started. Use fewer threads.");
 }
 
 void GraphThreads::attach(llama_context* context) const {
     if (pool_) llama_attach_threadpool(context, pool_.get(), pool_.get());
+}
+
+void GraphThreads::attach(ggml_backend_t cpu_backend) const {
+    auto* set = cpu_function<decltype(ggml_backend_cpu_set_threadpool)>("ggml_backend_cpu_set_threadpool");
+    if (pool_ && set != nullptr) set(cpu_backend, pool_.get());
 }
 
 void GraphThreads::Freed::operator()(ggml_threadpool* pool) const {
