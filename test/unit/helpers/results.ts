@@ -23,6 +23,7 @@ export function resultOf(answers: readonly Answer[], run: Partial<RunDescription
   };
   const stored = answers.map(([gold, extracted], i) => ({
     id: `q${i + 1}`,
+    prompt: `Question ${i + 1}?`,
     promptSha256: "",
     response: `response ${extracted}`,
     extracted,
