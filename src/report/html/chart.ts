@@ -8,13 +8,13 @@ export interface Bar {
   column: number;
   name: string;
   score: Score;
+  /** A share to compare with, marked by a dashed line. */
+  baseline: number | null;
 }
 
 export interface BarGroup {
   title: string;
   bars: readonly Bar[];
-  /** A share to compare with, marked by a dashed line. */
-  baseline: number | null;
 }
 
 const COLOURS = 6;
@@ -26,15 +26,15 @@ const COLOURS = 6;
 export function barChart(caption: string, groups: readonly BarGroup[]): Html {
   return html`<figure class="bars"><figcaption>${caption}</figcaption>
 ${groups.map(
-  ({ title, bars, baseline }) => html`<div class="bar-group"><h4>${title}</h4><ul>
-${bars.map((bar) => barRow(bar, baseline))}
+  ({ title, bars }) => html`<div class="bar-group"><h4>${title}</h4><ul>
+${bars.map(barRow)}
 </ul></div>`,
 )}
 <div class="bar-row axis" aria-hidden="true"><span></span><span class="ticks"><span>0%</span><span>50%</span><span>100%</span></span><span></span></div>
 </figure>`;
 }
 
-function barRow({ column, name, score }: Bar, baseline: number | null): Html {
+function barRow({ column, name, score, baseline }: Bar): Html {
   const { value, interval } = score;
   const percent = (share: number) => Math.round(10_000 * share) / 100;
   return html`<li class="bar-row"><span class="bar-name">${name}</span><svg class="bar" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">

@@ -117,6 +117,8 @@ ${link("provenance", "How the numbers were made")}
 
 function summary(benchmarks: readonly Compared[]): Html {
   return html`<section id="summary" aria-labelledby="title-summary"><h2 id="title-summary">Summary</h2>
+<p class="aside">Interval: were a benchmark's questions a random sample of such questions, the score over all of them would most likely
+lie inside.</p>
 ${benchmarks.map(({ benchmark, comparisons }) => summaryOf(benchmark, comparisons))}
 </section>`;
 }

@@ -65,7 +65,7 @@ one is drawn ${percent}% of the time: another seed gives somewhat other answers.
 
 function likelihoodFacts({ shots, addBos, tasks }: Exclude<ReportResult, GeneratedReport>): Fact[] {
   return [
-    ["Tasks", tasks.map(taskId).join(", ")],
+    ...(tasks.length > 1 ? [["Tasks", tasks.map(taskId).join(", ")] as const] : []),
     ["Scored by", "sum of the log-probabilities of a choice's tokens behind the prompt"],
     ["Solved examples in front", `${shots}`],
     ["BOS in front", addBos ? "yes" : "no"],

@@ -14,7 +14,7 @@ import { dataTable } from "./tables.js";
 export function scoreSection(benchmark: Benchmark, comparisons: readonly Comparison[]): Html {
   const { key, anchor, task, kind, columns, questions } = benchmark;
   const rows = scoreRows(benchmark);
-  const baseline = baselineOf(benchmark);
+  const baselines = columns.map((_, i) => baselineOf(benchmark, i));
   const names = columns.map(({ name }) => name);
   return html`<section class="benchmark" id="${anchor}" aria-labelledby="title-${anchor}">
 <h2 id="title-${anchor}">${taskId(task)} <small>${kind === "generated" ? "generated answers" : "choices by log-likelihood"}</small></h2>
@@ -26,7 +26,7 @@ ${dataTable(
 )}
 <p class="aside">In brackets: 95% intervals (Wilson for shares; bootstrap over questions for macro-F1; 1.96 standard errors for
 mc2 and for a group's mean, whose tasks stay fixed).</p>
-${barChart(`Scores with 95% intervals${baseline === null ? "" : `; dashed: ${baseline.how}`}`, barGroups(benchmark, rows, baseline))}
+${barChart(`Scores with 95% intervals${describeBaselines(baselines)}`, barGroups(benchmark, rows, baselines))}
 ${when(comparisons.length > 0, () => comparisonSection(comparisons))}
 ${confusionSection(benchmark)}
 ${calibrationSection(benchmark)}
@@ -66,13 +66,22 @@ function scoreText(score: Score | undefined): string {
 }
 
 /** Where there are many tasks, the chart shows the headline of each. */
-function barGroups({ columns, kind }: Benchmark, rows: readonly ScoreRow[], baseline: Baseline | null): BarGroup[] {
+function barGroups(
+  { columns, kind }: Benchmark,
+  rows: readonly ScoreRow[],
+  baselines: ReadonlyArray<Baseline | null>,
+): BarGroup[] {
   const shown = kind === "generated" ? rows : rows.filter(({ isHeadline }) => isHeadline);
   return shown.map(({ title, scores }, row) => ({
     title,
-    bars: scores.flatMap((score, column) =>
-      score === undefined ? [] : [{ column, name: columns[column]!.name, score }],
-    ),
-    baseline: row === 0 ? (baseline?.share ?? null) : null,
+    bars: scores.flatMap((score, column) => {
+      const baseline = row === 0 ? (baselines[column]?.share ?? null) : null;
+      return score === undefined ? [] : [{ column, name: columns[column]!.name, score, baseline }];
+    }),
   }));
+}
+
+function describeBaselines(baselines: ReadonlyArray<Baseline | null>): string {
+  const ways = [...new Set(baselines.flatMap((baseline) => baseline?.how ?? []))];
+  return ways.length === 0 ? "" : `; dashed: ${ways.join(" or ")}`;
 }

@@ -34,6 +34,7 @@ small{font-size:.85em;color:var(--soft)}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);font-size:.9em;padding:.25rem 0;overflow-wrap:anywhere}
 th,td{padding:.35rem .7rem;text-align:right;vertical-align:top;border-bottom:1px solid var(--line)}
+td{white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 thead th{border-bottom:1px solid var(--strong-line);vertical-align:bottom;font-weight:600}
 tbody th{font-weight:400}
@@ -55,7 +56,7 @@ figcaption{color:var(--soft);font-size:.9rem;margin-bottom:.5rem}
 .ticks{display:flex;justify-content:space-between;color:var(--soft);font-size:.8rem}
 .matrices,.plots{display:flex;flex-wrap:wrap;gap:1.5rem 3rem}
 .matrix,.plot{max-width:100%;min-width:0}
-.matrix td{text-align:right}
+.matrix tbody th,.matrix td{vertical-align:middle}
 .cell{display:inline-block;min-width:4.5rem;padding:.1rem .4rem;border:2px solid transparent;border-radius:3px;white-space:nowrap}
 .cell small{color:inherit}
 .diagonal{border-color:var(--ink);font-weight:600}
@@ -83,13 +84,16 @@ dd{margin:0;min-width:0;overflow-wrap:anywhere}
 #filters label[hidden]{display:none}
 select,input,button{font:inherit;font-size:.95rem;color:var(--ink);background:var(--paper);border:1px solid var(--strong-line);border-radius:4px;padding:.3rem .5rem;max-width:100%;min-height:2.1rem}
 select{max-width:16rem}
+::placeholder{color:var(--soft);opacity:1}
 button{cursor:pointer}
 button:disabled{cursor:default;color:var(--soft);border-color:var(--line)}
 #count{color:var(--soft);font-size:.9rem}
 .explorer{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,7fr);gap:2rem;align-items:start}
 .list tr.selected th,.list tr.selected td{background:var(--shade-2)}
 .list table{width:100%}
-.list th,.list td{text-align:left;overflow-wrap:anywhere}
+.list th,.list td{text-align:left;max-width:16rem;white-space:normal}
+.list thead th{position:sticky;top:0;background:var(--paper)}
+.list .scroll{max-height:80vh;overflow-y:auto;position:relative}
 .list th:first-child{padding-left:.4rem}
 .list tbody th small{display:block}
 .pages{display:flex;gap:.75rem;align-items:center;justify-content:space-between;margin:.6rem 0;font-size:.9rem;color:var(--soft);flex-wrap:wrap}
@@ -104,7 +108,7 @@ details{margin:.4rem 0}
 .list .verdict{font-weight:400}
 .hidden-character{border:1px solid var(--mark);border-radius:3px;color:var(--mark);font-size:.8em;padding:0 .25em;margin:0 .1em;unicode-bidi:isolate;direction:ltr;display:inline-block}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.9rem}
-@media (max-width:60rem){.explorer{grid-template-columns:minmax(0,1fr)}.list .scroll{max-height:50vh;overflow-y:auto}}
+@media (max-width:60rem){.explorer{grid-template-columns:minmax(0,1fr)}.list .scroll{max-height:50vh}}
 @media (max-width:40rem){.bar-row{grid-template-columns:1fr;gap:0;margin:.5rem 0}.bar-row.axis{margin:0}.bar-row.axis span:empty{display:none}
 .wide{display:none}.narrow{display:block}dl div{grid-template-columns:1fr}#filters label,select{flex:1 1 8rem;max-width:none}.plot{width:100%}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}

@@ -11,7 +11,6 @@ import { type Html, html, when } from "./markup.js";
 export function summaryOf(benchmark: Benchmark, comparisons: readonly Comparison[]): Html {
   const { anchor, kind, task, columns, questions } = benchmark;
   const description = describeTask(task);
-  const baseline = baselineOf(benchmark);
   const manner =
     kind === "generated"
       ? "The models wrote answers, and a fixed rule read a label from each."
@@ -19,7 +18,7 @@ export function summaryOf(benchmark: Benchmark, comparisons: readonly Comparison
   return html`<section class="finding"><h3><a href="#${anchor}">${taskId(task)}</a></h3>
 <p>${description === undefined ? "" : `${description} `}${formatCount(questions.length)} questions. ${manner}</p>
 <ul>
-${columns.map((column) => html`<li>${columnFinding(column, baseline)}</li>`)}
+${columns.map((column, i) => html`<li>${columnFinding(column, baselineOf(benchmark, i))}</li>`)}
 ${comparisons.map((comparison) => html`<li>${comparisonFinding(comparison)}</li>`)}
 </ul></section>`;
 }
@@ -34,11 +33,7 @@ function columnFinding({ name, result }: Column, baseline: Baseline | null): Htm
   const [headline, validity] = scoresOf(result) as [Score, Score?];
   const { value, interval, n, metric } = headline;
   const measured = isGenerated(result) || metric === "acc" || metric === "mc1" ? "was right on" : `scored (${metric})`;
-  const range =
-    interval === null
-      ? html`.`
-      : html` (95% interval ${points(interval.low)} to ${points(interval.high)}): were these ${formatCount(n)} a random sample
-of such questions, the score over all of them would most likely lie in there.`;
+  const range = interval === null ? "." : ` (95% interval ${points(interval.low)} to ${points(interval.high)}).`;
   return html`<strong>${name}</strong> ${measured} <strong>${formatPercent(value!)}</strong> of ${formatCount(n)} questions${range}
 ${when(isGenerated(result), () => html`${formatPercent(validity!.value!)} of its answers could be read.`)}
 ${when(baseline !== null && interval !== null, () => against(headline, baseline!))}`;

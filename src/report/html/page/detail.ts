@@ -14,7 +14,9 @@ function promptBlocks(beginning: string, rest: string): HTMLElement[] {
   if (turns === undefined)
     return [...(beginning === "" ? [] : [folded("Beginning of every prompt", beginning)]), textBlock(rest)];
   return turns.map(({ role, content }, i) =>
-    i < turns.length - 1 ? folded(`Turn of the ${role}`, content) : textBlock(content),
+    i < turns.length - 1
+      ? folded(role === "system" ? "Instructions to the model" : `Earlier turn: ${role}`, content)
+      : textBlock(content),
   );
 }
 

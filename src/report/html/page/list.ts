@@ -44,8 +44,19 @@ function showList(benchmark: PageBenchmark, matches: readonly number[], page: nu
   byId("list-head").replaceChildren(element("tr", {}, ...heads));
   const shown = matches.slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
   byId("list-body").replaceChildren(...shown.map((index) => listRow(benchmark, index, index === selected)));
+  keepInView(byId("list-body").querySelector("tr.selected"));
   const pages = Math.max(1, Math.ceil(matches.length / PAGE_SIZE));
   byId("page-number").textContent = `page ${page + 1} of ${pages}`;
   (byId("page-back") as HTMLButtonElement).disabled = page === 0;
   (byId("page-on") as HTMLButtonElement).disabled = page + 1 >= pages;
+}
+
+/** Scrolls the list, and nothing around it, so far that the row is seen below the list's head. */
+function keepInView(row: HTMLElement | null): void {
+  const box = row?.closest<HTMLElement>(".scroll");
+  if (row === null || !box) return;
+  const top = row.offsetTop - byId("list-head").offsetHeight;
+  const bottom = row.offsetTop + row.offsetHeight;
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }
