@@ -15,6 +15,7 @@ export function scoreSection(benchmark: Benchmark, comparisons: readonly Compari
   const { key, anchor, task, kind, columns, questions } = benchmark;
   const rows = scoreRows(benchmark);
   const baselines = columns.map((_, i) => baselineOf(benchmark, i));
+  const firstQuestion = String(new URLSearchParams({ benchmark: key, question: "" }));
   const names = columns.map(({ name }) => name);
   return html`<section class="benchmark" id="${anchor}" aria-labelledby="title-${anchor}">
 <h2 id="title-${anchor}">${taskId(task)} <small>${kind === "generated" ? "generated answers" : "choices by log-likelihood"}</small></h2>
@@ -30,7 +31,7 @@ ${barChart(`Scores with 95% intervals${describeBaselines(baselines)}`, barGroups
 ${when(comparisons.length > 0, () => comparisonSection(comparisons))}
 ${confusionSection(benchmark)}
 ${calibrationSection(benchmark)}
-<p class="to-questions"><a href="#benchmark=${encodeURIComponent(key)}&amp;question=">Look at the ${String(questions.length)} questions</a></p>
+<p class="to-questions"><a href="#${firstQuestion}">Look at the ${questions.length} questions</a></p>
 </section>`;
 }
 

@@ -27,6 +27,7 @@ small{font-size:.85em;color:var(--soft)}
 .aside{font-size:.9rem}
 .notice{background:var(--notice);border-left:4px solid var(--notice-line);padding:.6rem .9rem;margin:1rem 0;max-width:none}
 .contents ul{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:1rem 0}
+.contents li{min-width:0;overflow-wrap:anywhere}
 .finding h3{margin-bottom:.25rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:2px}
@@ -80,7 +81,7 @@ dt{color:var(--soft)}
 dd{margin:0;min-width:0;overflow-wrap:anywhere}
 .notes{margin-top:.75rem}
 #filters{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end;background:var(--panel);padding:.8rem;border-radius:6px}
-#filters label{display:grid;gap:.15rem;font-size:.85rem;color:var(--soft);min-width:0}
+#filters label{display:grid;grid-template-columns:minmax(0,auto);gap:.15rem;font-size:.85rem;color:var(--soft);min-width:0}
 #filters label[hidden]{display:none}
 select,input,button{font:inherit;font-size:.95rem;color:var(--ink);background:var(--paper);border:1px solid var(--strong-line);border-radius:4px;padding:.3rem .5rem;max-width:100%;min-height:2.1rem}
 select{max-width:16rem}
@@ -110,7 +111,7 @@ details{margin:.4rem 0}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.9rem}
 @media (max-width:60rem){.explorer{grid-template-columns:minmax(0,1fr)}.list .scroll{max-height:50vh}}
 @media (max-width:40rem){.bar-row{grid-template-columns:1fr;gap:0;margin:.5rem 0}.bar-row.axis{margin:0}.bar-row.axis span:empty{display:none}
-.wide{display:none}.narrow{display:block}dl div{grid-template-columns:1fr}#filters label,select{flex:1 1 8rem;max-width:none}.plot{width:100%}}
+.wide{display:none}.narrow{display:block}dl div{grid-template-columns:1fr}#filters label{flex:1 1 8rem;grid-template-columns:minmax(0,1fr)}select,input{width:100%;max-width:none}.plot{width:100%}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 @media (forced-colors:active){.bar rect,.reliability{forced-color-adjust:none}}
 @media print{body{max-width:none;padding:0;font-size:10pt}a{color:inherit;text-decoration:none}.contents,#filters,#count,.list,.pages,.keys,.to-questions{display:none}
