@@ -24,8 +24,6 @@ export interface Question {
 export interface Column {
   /** Tells the runs of a benchmark apart. */
   name: string;
-  /** From 1, in the order in which the results were given. */
-  run: number;
   result: ReportResult;
 }
 
@@ -49,14 +47,14 @@ export function isGenerated(result: ReportResult): result is GeneratedReport {
 
 /** Results by benchmark: of the same kind, task and data; columns and benchmarks in the order of the results. */
 export function groupByBenchmark(results: readonly ReportResult[]): Benchmark[] {
-  const groups = new Map<string, Array<{ run: number; result: ReportResult }>>();
-  results.forEach((result, i) => {
+  const groups = new Map<string, ReportResult[]>();
+  for (const result of results) {
     const name = JSON.stringify([isGenerated(result), taskId(result.task), questionFiles(result)]);
-    groups.set(name, [...(groups.get(name) ?? []), { run: i + 1, result }]);
-  });
+    groups.set(name, [...(groups.get(name) ?? []), result]);
+  }
   const keys = new Set<string>();
   return [...groups.values()].map((runs, i) => {
-    const key = unusedKey(taskId(runs[0]!.result.task), keys);
+    const key = unusedKey(taskId(runs[0]!.task), keys);
     keys.add(key);
     return { key, anchor: `benchmark-${i + 1}`, ...sideBySide(runs) };
   });
@@ -76,15 +74,14 @@ function unusedKey(wanted: string, used: ReadonlySet<string>): string {
   return key;
 }
 
-function sideBySide(runs: ReadonlyArray<{ run: number; result: ReportResult }>): Omit<Benchmark, "key" | "anchor"> {
-  const results = runs.map(({ result }) => result);
+function sideBySide(results: readonly ReportResult[]): Omit<Benchmark, "key" | "anchor"> {
   const names = columnNames(results);
   const first = results[0]!;
   const labels = commonLabels(results);
   return {
     kind: isGenerated(first) ? "generated" : "likelihood",
     task: first.task,
-    columns: runs.map(({ run, result }, i) => ({ name: names[i]!, run, result })),
+    columns: results.map((result, i) => ({ name: names[i]!, result })),
     questions: pairQuestions(results.map((result) => answersOf(result, labels))),
     labels,
   };

@@ -69,7 +69,7 @@ export function comparisonSection(comparisons: readonly Comparison[]): Html {
     formatPoints(difference),
     formatCount(onlyFirstRight),
     formatCount(onlySecondRight),
-    pValue === null ? "n/a" : formatP(pValue),
+    pValue === null ? "n/a" : formatP(pValue).replace("= ", ""),
   ]);
   return html`<h3>Differences on the same questions</h3>
 ${dataTable("Headline score of the first model less that of each other one", columns, rows)}

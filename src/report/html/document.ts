@@ -59,14 +59,29 @@ export async function writeEvaluationReport(
 /** {@link evaluationReport} of results that are checked. */
 export function reportPage(results: readonly ReportResult[], options: EvaluationReportOptions = {}): string {
   if (results.length === 0) throw new MediloraError("DATA_EMPTY", "There is no result to report. Give at least one.");
-  const { trainingRuns = [], title = "Evaluation report" } = options;
   const benchmarks = groupByBenchmark(results).map((benchmark) => ({
     benchmark,
     comparisons: compareColumns(benchmark),
   }));
   try {
-    const script = pageScript();
-    return html`<!doctype html>
+    return pageOf(results, benchmarks, options).source;
+  } catch (error) {
+    if (!(error instanceof RangeError && error.message === "Invalid string length")) throw error;
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      "The results hold more text than one page can. Report fewer results at a time.",
+      { cause: error },
+    );
+  }
+}
+
+function pageOf(
+  results: readonly ReportResult[],
+  benchmarks: readonly Compared[],
+  { trainingRuns = [], title = "Evaluation report" }: EvaluationReportOptions,
+): Html {
+  const script = pageScript();
+  return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${contentSecurityPolicy(script)}">
 <meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">
@@ -86,15 +101,7 @@ share those.</footer>
 <script type="application/json" id="report-data">${scriptJson(pageData(benchmarks.map(({ benchmark }) => benchmark)))}</script>
 <script>${trusted(script)}</script>
 </body></html>
-`.source;
-  } catch (error) {
-    if (!(error instanceof RangeError && error.message === "Invalid string length")) throw error;
-    throw new MediloraError(
-      "ARGUMENT_INVALID",
-      "The results hold more text than one page can. Report fewer results at a time.",
-      { cause: error },
-    );
-  }
+`;
 }
 
 interface Compared {
