@@ -158,6 +158,8 @@ describe("the report in Chromium", { skip: skipWithoutChromium }, () => {
     const { page } = await openFile(path, "#question=q3");
     assert.equal(await title(page), "question q3");
     assert.equal(await page.evaluate(() => document.activeElement?.id), "detail");
+    const top = await page.locator("#detail").evaluate((detail) => detail.getBoundingClientRect().top);
+    assert.ok(top >= 0 && top < 900, `the linked question is in sight, not at ${top}`);
     for (const key of ["j", "ArrowRight", "k"]) await page.keyboard.press(key);
     assert.equal(await title(page), "question q4");
     assert.equal(await page.evaluate(() => location.hash), "#benchmark=pubmedqa%401&question=q4");
@@ -188,6 +190,7 @@ describe("the report in Chromium", { skip: skipWithoutChromium }, () => {
     await page.locator("#detail-title", { hasText: "question q1" }).waitFor({ timeout: 2000 });
     const odd = await openFile(path, "#question=none&benchmark=%E0%A4%A");
     assert.equal(await title(odd.page), "question q1");
+    assert.equal(await count(odd.page), "The link names a question that is not here.");
     assert.deepEqual(odd.complaints, []);
   });
 

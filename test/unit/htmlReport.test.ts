@@ -215,7 +215,7 @@ describe("the report's page", () => {
     assert.deepEqual(pageDataOf(ownPage).benchmarks[0]!.questions[0]!.prompts, ["A is", "B is"]);
     assert.match(textOf(ownPage), /guessing would be right on 50\.0%/);
     const mc2 = evaluationReport([scoredOf([{ logprobs: [-1, -1, -1], gold: [0, 2] }], {}, ["mc2"])]);
-    assert.match(textOf(mc2), /scored \(mc2\) 66\.7% of 1 questions/);
+    assert.match(textOf(mc2), /scored 66\.7% on 1 questions \(mc2\)/);
     assert.match(textOf(mc2), /No calibration plot: .*no question has exactly one right choice/);
     assert.equal(pageDataOf(mc2).benchmarks[0]!.questions[0]!.answers[0]!.isRight, true);
   });

@@ -7,7 +7,7 @@ export const STYLE = `
 --right:#5cc9a5;--wrong:#f59a80;--mark:#cba6f2;--bar-0:#6ea8e6;--bar-1:#e5935a;--bar-2:#54b598;--bar-3:#c08fd2;--bar-4:#c2a83c;--bar-5:#9aa2ac;
 --shade-1:#1b2733;--shade-2:#1f3247;--shade-3:#243e5c;--shade-4:#2a4b72;--shade-5:#305988;--notice:#2a2517;--notice-line:#c9a227}}
 *{box-sizing:border-box}
-html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
+html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;padding:1.5rem clamp(.75rem,3vw,2.5rem) 4rem;max-width:82rem;background:var(--paper);color:var(--ink);
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;overflow-wrap:break-word}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem;letter-spacing:-.01em}
@@ -96,7 +96,7 @@ button:disabled{cursor:default;color:var(--soft);border-color:var(--line)}
 .list thead th{position:sticky;top:0;background:var(--paper)}
 .list .scroll{max-height:80vh;overflow-y:auto;position:relative}
 .list th:first-child{padding-left:.4rem}
-.list tbody th small{display:block}
+.list tbody th small{display:block;overflow-wrap:anywhere;min-width:6rem}
 .pages{display:flex;gap:.75rem;align-items:center;justify-content:space-between;margin:.6rem 0;font-size:.9rem;color:var(--soft);flex-wrap:wrap}
 #detail{min-width:0;border:1px solid var(--line);border-radius:6px;padding:0 1rem 1rem;scroll-margin-top:.5rem}
 #detail h3{margin-top:.9rem;overflow-wrap:anywhere}
@@ -112,7 +112,6 @@ footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:v
 @media (max-width:60rem){.explorer{grid-template-columns:minmax(0,1fr)}.list .scroll{max-height:50vh}}
 @media (max-width:40rem){.bar-row{grid-template-columns:1fr;gap:0;margin:.5rem 0}.bar-row.axis{margin:0}.bar-row.axis span:empty{display:none}
 .wide{display:none}.narrow{display:block}dl div{grid-template-columns:1fr}#filters label{flex:1 1 8rem;grid-template-columns:minmax(0,1fr)}select,input{width:100%;max-width:none}.plot{width:100%}}
-@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 @media (forced-colors:active){.bar rect,.reliability{forced-color-adjust:none}}
 @media print{body{max-width:none;padding:0;font-size:10pt}a{color:inherit;text-decoration:none}.contents,#filters,#count,.list,.pages,.keys,.to-questions{display:none}
 .explorer{display:block}#detail{border:0;padding:0}h2,h3,h4{break-after:avoid}table,figure,svg,.run{break-inside:avoid}.scroll{overflow:visible}}

@@ -32,9 +32,14 @@ function describeTask({ name, version }: Benchmark["task"]): string | undefined 
 function columnFinding({ name, result }: Column, baseline: Baseline | null): Html {
   const [headline, validity] = scoresOf(result) as [Score, Score?];
   const { value, interval, n, metric } = headline;
-  const measured = isGenerated(result) || metric === "acc" || metric === "mc1" ? "was right on" : `scored (${metric})`;
+  const share = html`<strong>${formatPercent(value!)}</strong>`;
+  const questions = `${formatCount(n)} questions`;
+  const isShare = isGenerated(result) || metric === "acc" || metric === "mc1";
+  const measured = isShare
+    ? html`was right on ${share} of ${questions}`
+    : html`scored ${share} on ${questions} (${metric})`;
   const range = interval === null ? "." : ` (95% interval ${points(interval.low)} to ${points(interval.high)}).`;
-  return html`<strong>${name}</strong> ${measured} <strong>${formatPercent(value!)}</strong> of ${formatCount(n)} questions${range}
+  return html`<strong>${name}</strong> ${measured}${range}
 ${when(isGenerated(result), () => html`${formatPercent(validity!.value!)} of its answers could be read.`)}
 ${when(baseline !== null && interval !== null, () => against(headline, baseline!))}`;
 }

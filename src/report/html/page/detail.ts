@@ -54,7 +54,10 @@ function logprobText(logprob: number | null): string {
 }
 
 /** Choices with the sums of their log-probabilities and their shares, by model. */
-function choiceTable({ models }: PageBenchmark, { choices = [], right = [], answers }: PageQuestion): HTMLElement {
+function choiceTable(
+  { models, labels }: PageBenchmark,
+  { choices = [], right = [], answers }: PageQuestion,
+): HTMLElement {
   const shares = answers.map((answer) => (answer === null ? [] : softmax(answer.logprobs)));
   const rows = choices.map((choice, i) => {
     const cells = answers.map((answer, model) => {
@@ -65,7 +68,12 @@ function choiceTable({ models }: PageBenchmark, { choices = [], right = [], answ
       return element("td", {}, `${logprobText(answer.logprobs[i] ?? null)} (${percent})`, mark);
     });
     const mark = right.includes(i) ? element("strong", {}, " ✓ right answer") : "";
-    return element("tr", {}, element("th", { scope: "row" }, clipped(choice, 1000), mark), ...cells);
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, clipped(labels === null ? `${i + 1}: ${choice}` : choice, 1000), mark),
+      ...cells,
+    );
   });
   const head = ["Choice", ...models].map((name) => element("th", { scope: "col" }, name));
   const caption = "Log-likelihood of each choice, and its share of the probability";

@@ -76,7 +76,10 @@ function turnPage(by: number): void {
 /** Shows the question that the fragment names, whatever the filters say. */
 function followLink(): void {
   const found = linked();
-  if (found === undefined) return;
+  if (found === undefined) {
+    if (location.hash.includes("question=")) byId("count").textContent = "The link names a question that is not here.";
+    return;
+  }
   // A step that was made here: the focus stays where it is.
   if (found.benchmark === explorer.benchmark && found.index === explorer.selected && isInside()) return;
   if (found.benchmark !== explorer.benchmark) openBenchmark(found.benchmark);
