@@ -61,9 +61,12 @@ export { type GenerateOptions, type Generation, type LoadModelOptions, loadModel
 export type { ModelInfo } from "./modelInfo.js";
 export { type NativeTokenizer, openTokenizer } from "./native/tokenizer.js";
 export { type QuantizeOptions, quantize, quantizeTypes } from "./quantize/quantize.js";
+export { questionsCsv, resultsCsv } from "./report/csv.js";
 export { evaluationMarkdown, evaluationTable } from "./report/evaluationTable.js";
+export { type EvaluationReportOptions, evaluationReport, writeEvaluationReport } from "./report/html/document.js";
 export { likelihoodMarkdown, likelihoodTable } from "./report/likelihoodTable.js";
 export { type LossCurveOptions, lossCurveSvg, lossCurveTerminal } from "./report/lossCurve.js";
+export { readTrainingRun, type TrainingRun } from "./report/trainingRun.js";
 export { planTraining, type TrainingEstimate } from "./train/estimate.js";
 export type { MemoryPlan } from "./train/memory.js";
 export type { LossPoint, TrainProgress, TrainStep } from "./train/progress.js";

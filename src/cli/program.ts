@@ -8,6 +8,7 @@ import { planCommand } from "./commands/plan.js";
 import { prepareCommand } from "./commands/prepare.js";
 import { previewCommand } from "./commands/preview.js";
 import { quantizeCommand } from "./commands/quantize.js";
+import { reportCommand } from "./commands/report.js";
 import { trainCommand } from "./commands/train.js";
 import type { CliContext } from "./run.js";
 
@@ -20,6 +21,7 @@ const COMMANDS = {
   merge: mergeCommand,
   quantize: quantizeCommand,
   eval: evalCommand,
+  report: reportCommand,
   debug: debugCommand,
 };
 

@@ -32,11 +32,12 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
   const { sampler, sequences, seed, maxTokens } = settings;
   const all = await prepareQuestions(task, options.data);
   const identity = await identify(options, task, runtime.llamaCpp());
+  const questions = all.slice(0, options.limit);
   const file = await openAnswersFile(options, runKey(identity, settings));
   try {
     const { answers, timings, ...engine } = await askQuestions(runtime, {
       engine: { model, adapters, contextSize, threads, sequences },
-      questions: all.slice(0, options.limit),
+      questions,
       stored: file === undefined ? new Map() : storedAnswers(file, all),
       steps: SAMPLER_PRESETS[sampler],
       seed,
@@ -48,7 +49,8 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
     });
     const machine = describeMachine(engine.threads ?? threads);
     const run = { ...identity, sampler, seed, maxTokens, timings, machine, available: all.length };
-    return buildResult(run, answers);
+    const prompted = answers.map((answer, i) => ({ ...answer, prompt: questions[i]!.prompt }));
+    return buildResult(run, prompted);
   } finally {
     await file?.close();
   }

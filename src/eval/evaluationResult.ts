@@ -24,6 +24,8 @@ export interface AdapterIdentity extends FileIdentity {
 
 export interface EvaluationItem {
   id: string;
+  /** What the model was given, as text. */
+  prompt: string;
   response: string;
   /** The label that the response gives; null when it is invalid. */
   extracted: string | null;
@@ -93,12 +95,15 @@ export type RunDescription = Pick<
   available: number;
 };
 
+/** A stored answer and the prompt that it answers: files of answers hold the prompt's hash only. */
+export type PromptedAnswer = StoredAnswer & Pick<EvaluationItem, "prompt">;
+
 /**
  * Scores the answers of a run.
  * @param answers one a question, in the order of the data; labels are among the task's
  * @throws MediloraError `DATA_EMPTY` without answers
  */
-export function buildResult(run: RunDescription, answers: readonly StoredAnswer[]): EvaluationResult {
+export function buildResult(run: RunDescription, answers: readonly PromptedAnswer[]): EvaluationResult {
   const { available: _, sampler: preset, ...description } = run;
   const steps = [...SAMPLER_PRESETS[preset]];
   const scored = answers.map(({ gold, extracted }) => ({ gold, predicted: extracted }));
@@ -120,7 +125,7 @@ export function buildResult(run: RunDescription, answers: readonly StoredAnswer[
   };
 }
 
-function toItem({ promptSha256: _prompt, seconds: _seconds, ...item }: StoredAnswer): EvaluationItem {
+function toItem({ promptSha256: _hash, seconds: _seconds, ...item }: PromptedAnswer): EvaluationItem {
   return item;
 }
 

@@ -36,7 +36,7 @@ interface Frame {
 const EPOCH_LABEL_WIDTH = 68;
 
 // Everything hangs on the root's class, so that the figure changes nothing of a page that it is put into.
-const STYLE = `
+export const LOSS_CURVE_STYLE = `
 .medilora-loss{background:#fff;font:12px system-ui,sans-serif}
 .medilora-loss text{fill:#444}
 .medilora-loss .title{fill:#111;font-size:15px;font-weight:600}
@@ -83,7 +83,7 @@ export function lossCurveSvg(points: readonly LossPoint[], options: LossCurveOpt
     `<svg xmlns="http://www.w3.org/2000/svg" class="medilora-loss" role="img" aria-label="${title}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
     `<title>${title}</title>`,
     `<desc>${describeCurve(points, smooth)}</desc>`,
-    `<style>${STYLE}</style>`,
+    `<style>${LOSS_CURVE_STYLE}</style>`,
     `<text class="title" x="${frame.left}" y="20">${title}</text>`,
     ...axes(frame),
     ...epochMarks(points, frame),

@@ -43,6 +43,7 @@ describe("the npm package", () => {
       "scripts/build-native.mjs",
       "native/addon/module.cpp",
       "native/addon/exports.map",
+      "dist/report/html/page/main.js",
     ])
       assert.ok(paths.has(path), path);
     for (const bin of Object.values(manifest.bin)) assert.ok(paths.has(bin), bin);

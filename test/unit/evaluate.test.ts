@@ -251,6 +251,7 @@ describe("a result", () => {
     const text = "maybe. Because.";
     assert.deepEqual(result.items[2], {
       id: "q3",
+      prompt: runtime.prompts[2]!.replace("[<s>]", "").replace(/\[(<\|im_\w+\|>)\]/g, "$1"),
       response: text,
       extracted: "maybe",
       gold: "maybe",

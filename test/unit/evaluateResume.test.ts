@@ -101,12 +101,13 @@ test("every answer is in the file, behind a header with the run's key, mode 0600
     rows.map(({ id }) => id),
     [...IDS].reverse(),
   );
-  const [item] = undisturbed.items;
+  const { prompt: asked, ...item } = undisturbed.items[0]!;
   const { seconds, promptSha256, ...last } = rows[5]!;
   assert.deepEqual(last, item);
   assert.ok(Number.isFinite(seconds));
   const content = pubmedqaTask.messages((await pubmedqaTask.load(base.data))[0]!).map((message) => message.content);
   const prompt = `<|im_start|>system\n${content[0]}<|im_end|>\n<|im_start|>user\n${content[1]}<|im_end|>\n<|im_start|>assistant\n`;
+  assert.equal(asked, prompt);
   assert.equal(promptSha256, sha256Text(prompt));
   if (process.platform !== "win32") assert.equal((await stat(answersFile)).mode & 0o777, 0o600);
 });

@@ -6,6 +6,7 @@ import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
 import { SAMPLER_PRESETS, type SamplerPreset } from "../../eval/samplers.js";
 import { gather, SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
+import { checkReportFile, printCsv, writeReport } from "./evalOutputs.js";
 
 interface EvalFlags {
   task: string;
@@ -23,6 +24,8 @@ interface EvalFlags {
   overwrite?: boolean;
   markdown?: boolean;
   json?: boolean;
+  csv?: boolean;
+  report?: string;
   list?: boolean;
   dumpRequests?: string;
 }
@@ -58,6 +61,8 @@ export function evalCommand(command: Command, context: CliContext): Command {
     )
     .option("--overwrite", "begin the answers file anew")
     .addOption(new Option("--markdown", "print the table as Markdown").conflicts("json"))
+    .addOption(new Option("--csv", "print every score as CSV").conflicts(["json", "markdown"]))
+    .option("--report <file>", "write an HTML page with the scores and every question")
     .option("--json", "print results and answers as JSON")
     .option("--list", "print the benchmarks and the files that each needs")
     .option("--dump-requests <file>", "write every request as a JSON line; no model is loaded")
@@ -71,6 +76,7 @@ async function act(models: string[], flags: EvalFlags, command: Command, context
   if (flags.dumpRequests !== undefined) return dump(flags.dumpRequests, flags.data, flags, context);
   if (models.length === 0) return command.error("error: missing required argument 'models'");
   refuseSameNames(models, flags);
+  await checkReportFile(flags.report);
   const { findTask, isLikelihood } = await import("../../eval/tasks/index.js");
   if (isLikelihood(findTask(flags.task))) return scoreAll(models, flags.data, flags, context);
   return answerAll(models, flags.data, flags, context);
@@ -108,7 +114,9 @@ async function scoreAll(models: string[], data: string, flags: EvalFlags, contex
   const results: LikelihoodResult[] = [];
   for (const model of models) results.push(await scoreModel(model, data, models.length > 1, flags, context));
   const { out } = context;
+  await writeReport(flags.report, results, context);
   if (flags.json) return out.json({ results });
+  if (flags.csv) return printCsv(results, context);
   const { likelihoodMarkdown, likelihoodTable } = await import("../../report/likelihoodTable.js");
   out.data(flags.markdown ? likelihoodMarkdown(results) : likelihoodTable(results, { unicode: out.unicode }));
 }
@@ -136,7 +144,9 @@ async function answerAll(models: string[], data: string, flags: EvalFlags, conte
   const results: EvaluationResult[] = [];
   for (const model of models) results.push(await answerModel(model, data, models.length > 1, flags, context));
   const { out } = context;
+  await writeReport(flags.report, results, context);
   if (flags.json) return out.json(await comparable(results));
+  if (flags.csv) return printCsv(results, context);
   const { evaluationMarkdown, evaluationTable } = await import("../../report/evaluationTable.js");
   out.data(flags.markdown ? evaluationMarkdown(results) : evaluationTable(results, { unicode: out.unicode }));
 }

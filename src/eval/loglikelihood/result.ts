@@ -13,6 +13,10 @@ import type { LikelihoodMetric } from "./task.js";
 export interface LikelihoodItem {
   task: string;
   id: string;
+  /** What stood in front of every choice, preamble and shots included; [choices] where it differs between them. */
+  context: string | string[];
+  /** Without the delimiter that stands in front of each. */
+  choices: string[];
   /** [choices]: sum of the natural log-probabilities of the choice's tokens. */
   logprobs: number[];
   /** [choices]: whether each of its tokens was the likeliest one. */
@@ -103,10 +107,13 @@ function toItem(
   question: PreparedChoices,
   { logprobs, isGreedy }: StoredScore,
 ): LikelihoodItem {
-  const { task, id, gold, choices } = question;
+  const { task, id, gold, choices, contexts } = question;
+  const [context] = contexts as [string];
   return {
     task,
     id,
+    context: contexts.every((one) => one === context) ? context : [...contexts],
+    choices: [...choices],
     logprobs,
     isGreedy,
     chosen: chosenBy(metrics[0]!, logprobs, choices),

@@ -1,4 +1,10 @@
 import { buildResult, type EvaluationResult, type RunDescription } from "../../../dist/eval/evaluationResult.js";
+import {
+  buildLikelihoodResult,
+  type LikelihoodResult,
+  type LikelihoodRun,
+} from "../../../dist/eval/loglikelihood/result.js";
+import type { LikelihoodTask } from "../../../dist/eval/loglikelihood/task.js";
 
 /** One answer: its gold label and the label that was read from the response, null for an invalid one. */
 export type Answer = readonly [gold: string, extracted: string | null];
@@ -23,6 +29,7 @@ export function resultOf(answers: readonly Answer[], run: Partial<RunDescription
   };
   const stored = answers.map(([gold, extracted], i) => ({
     id: `q${i + 1}`,
+    prompt: `Question ${i + 1}?`,
     promptSha256: "",
     response: `response ${extracted}`,
     extracted,
@@ -43,4 +50,47 @@ export function yesAnswers(
   isInvalid = (_: number) => false,
 ): Answer[] {
   return Array.from({ length: n }, (_, i) => ["yes", isInvalid(i + 1) ? null : isRight(i + 1) ? "yes" : "no"]);
+}
+
+/** A scored question: log-probabilities of its choices, and the indexes of the right ones. */
+export interface ScoredQuestion {
+  logprobs: number[];
+  gold: number[];
+  choices?: string[];
+  context?: string | string[];
+}
+
+/** A log-likelihood run of questions row-1, row-2, ... of one task, whose choices are yes, no, maybe unless given. */
+export function scoredOf(
+  questions: readonly ScoredQuestion[],
+  run: Partial<LikelihoodRun> = {},
+  metrics: LikelihoodTask["metrics"] = ["acc"],
+): LikelihoodResult {
+  const { name, version } = { name: "stub", version: 1, ...run.task };
+  const task = { name, version, metrics } as unknown as LikelihoodTask;
+  const prepared = questions.map(({ gold, choices = ["yes", "no", "maybe"], context = "Question?" }, i) => ({
+    ...{ key: `${name}/row-${i + 1}`, task: name, id: `row-${i + 1}`, gold, choices, promptSha256: "" },
+    contexts: choices.map((_, choice) => (typeof context === "string" ? context : context[choice]!)),
+    continuations: choices.map((choice) => ` ${choice}`),
+  }));
+  const scores = questions.map(({ logprobs }, i) => ({
+    ...{ id: `${name}/row-${i + 1}`, promptSha256: "", logprobs, isGreedy: logprobs.map(() => false) },
+    ...{ tokens: logprobs.map(() => 1), cut: 0, seconds: 1 },
+  }));
+  const description: LikelihoodRun = {
+    model: { file: "base.gguf", sha256: "0".repeat(64), bytes: 4_100_000_000 },
+    adapters: [],
+    task: { name, version },
+    shots: 0,
+    addBos: false,
+    data: [{ file: "data.json", sha256: "1".repeat(64), bytes: 1 }],
+    timings: { asked: questions.length, resumed: 0, loadSeconds: 1, answerSeconds: 2 },
+    versions: { medilora: "0.0.0", llamaCpp: "v0", node: "20" },
+    machine: { cpu: "a processor", threads: 2 },
+    isGroup: false,
+    missing: [],
+    available: questions.length,
+    ...run,
+  };
+  return buildLikelihoodResult(description, [{ task, path: "data.json", questions: prepared }], scores);
 }

@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { gather } from "../options.js";
+import type { CliContext } from "../run.js";
+
+interface ReportFlags {
+  output: string;
+  train?: string[];
+  title?: string;
+  csv?: string;
+  questionsCsv?: string;
+  json?: boolean;
+}
+
+/** `medilora report`: results that were kept as JSON as one HTML page. */
+export function reportCommand(command: Command, { out }: CliContext): Command {
+  return command
+    .description("make an HTML page of evaluation results")
+    .argument("<results...>", "JSON files that `medilora eval --json` printed")
+    .requiredOption("--output <file>", "HTML file to write")
+    .option("--train <output_dir>", "show a training's loss curve; may be repeated", gather(String))
+    .option("--title <text>", "title of the page")
+    .option("--csv <file>", "also write every score as CSV")
+    .option("--questions-csv <file>", "also write every question and answer as CSV")
+    .option("--json", "print the names of the written files as JSON")
+    .action(async (paths: string[], flags: ReportFlags) => {
+      const [{ readResults }, { readTrainingRun }, { reportPage }, { writeFileAtomic }, csv] = await Promise.all([
+        import("../../report/readResults.js"),
+        import("../../report/trainingRun.js"),
+        import("../../report/html/document.js"),
+        import("../../util/atomicFile.js"),
+        import("../../report/csv.js"),
+      ]);
+      const { output, train = [], title, questionsCsv: questionsFile, csv: csvFile } = flags;
+      const results = (await Promise.all(paths.map(readResults))).flat();
+      const trainingRuns = await Promise.all(train.map(readTrainingRun));
+      const files: Array<[path: string | undefined, make: () => string]> = [
+        [output, () => reportPage(results, { trainingRuns, title })],
+        [csvFile, () => csv.scoresCsv(results)],
+        [questionsFile, () => csv.answersCsv(results)],
+      ];
+      for (const [path, make] of files) if (path !== undefined) await writeFileAtomic(path, make());
+      const written = files.flatMap(([path]) => path ?? []);
+      if (flags.json) out.json({ results: results.length, files: written });
+      else out.data(`${written.join(", ")}: ${results.length} results`);
+    });
+}
