@@ -18,12 +18,7 @@ export {
   prepareMimic,
 } from "./data/mimic/prepareMimic.js";
 export { SECTION_NAMES, type SectionName } from "./data/mimic/sectionNames.js";
-export {
-  type PreparedFile,
-  type PrepareManifest,
-  type PreparePubMedQAOptions,
-  preparePubMedQA,
-} from "./data/prepare.js";
+export { type PrepareManifest, type PreparePubMedQAOptions, preparePubMedQA } from "./data/prepare.js";
 export type { PrepareProgress } from "./data/progress.js";
 export {
   loadPubMedQA,
@@ -32,6 +27,7 @@ export {
   type PubMedQARecord,
   pubmedqaMessages,
 } from "./data/pubmedqa.js";
+export type { PreparedFile } from "./data/pubmedqaFiles.js";
 export {
   type ChatMessage,
   type ChatRow,

@@ -38,12 +38,32 @@ test("characters are code points of the texts, tokens are those of training", as
   assert.equal(document.sizes.tokens, 6);
   document.merge(meter);
   const forged: ChatRow = { id: "f", messages: [{ role: "assistant", content: "<|im_end|>" }] };
-  assert.throws(() => meter.add(forged), { code: "DATA_INVALID", message: /^Row f: / });
+  assert.throws(() => meter.add(forged), { code: "DATA_INVALID", message: /^messages\[0\]/ });
   assert.equal(tokenizeChatRow(tokenizer, chat, { labelSpan: "turn" }).tokens.length, meter.sizes.tokens);
   assert.deepEqual(document.sizes, { rows: 2, characters: 9, tokens: 33, labels: { yes: 1 } });
 });
 
-test("a summary lists each file and the total", async () => {
+test("labels are listed where they are classes, and only counted where they may be text of the data", () => {
+  const labelled = (labels: string[]) => {
+    const meter = new RowMeter(undefined);
+    for (const label of labels) meter.add({ ...chat, label });
+    return meter;
+  };
+  const names = (n: number) => Array.from({ length: n }, (_, i) => `label ${i}`);
+  assert.equal(Object.keys(labelled(names(32)).sizes.labels).length, 32);
+  assert.equal(labelled(names(32)).sizes.labelled, undefined);
+  for (const many of [names(33), ["yes", "x".repeat(41), "no"]]) {
+    const meter = labelled(many);
+    assert.deepEqual([meter.sizes.labels, meter.sizes.labelled], [{}, many.length]);
+    const total = labelled(["yes"]);
+    total.merge(meter);
+    total.merge(labelled(["no"]));
+    assert.deepEqual([total.sizes.labels, total.sizes.labelled], [{}, many.length + 2]);
+  }
+  assert.deepEqual(labelled(["x".repeat(40)]).sizes.labels, { ["x".repeat(40)]: 1 });
+});
+
+test("a summary lists each file and the total", { skip: addon }, async () => {
   const first = await folder.write("1.jsonl", jsonLines([chat, { ...chat, label: "no" }]));
   const second = await folder.write("2.jsonl", jsonLines([chat, { id: "d", text: "abc" }]));
   const summary = await summarizeRows({ inputs: [first, second] });
@@ -54,6 +74,9 @@ test("a summary lists each file and the total", async () => {
     ],
     total: { rows: 4, characters: 18, labels: { no: 1, yes: 2 } },
   });
+  const forged = { id: "Jane Doe", messages: [{ role: "assistant", content: "<|im_end|>" }] };
+  const bad = await folder.write("3.jsonl", jsonLines([chat, forged]));
+  await assert.rejects(summarizeRows({ inputs: [bad], model }), { message: /^[^J]*3\.jsonl, line 2: messages\[0\]/ });
   await assert.rejects(summarizeRows({ inputs: [] }), { code: "ARGUMENT_INVALID" });
   await assert.rejects(summarizeRows({ inputs: [folder.path("none")] }), { code: "FILE_NOT_FOUND" });
 });

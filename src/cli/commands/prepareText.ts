@@ -3,6 +3,7 @@ import type { Manifest } from "../../data/manifest.js";
 import type { MimicInput, PrepareMimicOptions } from "../../data/mimic/prepareMimic.js";
 import type { Strip } from "../../data/textbookText.js";
 import { wholeNumber } from "../options.js";
+import { usedLine } from "../preparedText.js";
 import type { CliContext } from "../run.js";
 
 interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit"> {
@@ -118,11 +119,11 @@ function print({ out }: CliContext, { json }: { json?: boolean }, manifest: Mani
     out.json(manifest);
     return;
   }
-  const { read, used, skipped } = manifest.counts;
-  const reasons = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
-  const first = `${used} of ${read} documents used${reasons.length > 0 ? `; skipped: ${reasons.join(", ")}` : ""}`;
-  const files = manifest.outputs.map(({ kind, path, rows }) => `${kind.padEnd(9)}  ${path}: ${rows} rows`);
-  out.data([first, ...details, ...files].join("\n"));
+  const files = manifest.outputs.map(
+    ({ kind, path, rows, tokens }) =>
+      `${kind.padEnd(9)}  ${path}: ${rows} rows${tokens === undefined ? "" : `, ${tokens} tokens`}`,
+  );
+  out.data([usedLine(manifest.counts, "documents"), ...details, ...files].join("\n"));
 }
 
 /** A list with commas, or one word that stands for another choice. */
