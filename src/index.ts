@@ -11,7 +11,10 @@ export {
 } from "./config/schema.js";
 export { type GuidelinesManifest, type PrepareGuidelinesOptions, prepareGuidelines } from "./data/guidelines.js";
 export {
+  type ExplainMimicOptions,
   explainMimic,
+  explainMimicSteps,
+  type MimicExplanation,
   type MimicInput,
   type MimicManifest,
   type PrepareMimicOptions,

@@ -68,7 +68,7 @@ function addAny(command: Command, context: CliContext): void {
   source(command, "any .jsonl, .json, .csv or .parquet to rows (OpenAI messages and ShareGPT are recognised)")
     .option(
       "--map <key=field>",
-      "which field is id, text, messages, system, question, context, answer or label; several times",
+      "which field is id, text, messages, system, instruction, question, context, answer or label; several times",
       gather(String),
     )
     .option("--records <field>", "of a JSON file that is one object: the field with the array of records")

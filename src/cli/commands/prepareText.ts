@@ -6,7 +6,7 @@ import { wholeNumber } from "../options.js";
 import { usedLine } from "../preparedText.js";
 import type { CliContext } from "../run.js";
 
-interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit"> {
+interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit" | "model"> {
   db?: string;
   table?: string;
   output?: string;
@@ -17,6 +17,7 @@ interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit"> {
 
 interface OutputFlags {
   output: string;
+  model?: string;
   json?: boolean;
 }
 
@@ -50,17 +51,24 @@ function addMimic(command: Command, context: CliContext): void {
         "output",
       ),
     )
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
     .option("--json", "print the manifest as JSON")
     .action(async (input: string | undefined, flags: MimicFlags) => {
       const source = mimicInput(command, context, input, flags);
-      const { explainMimic, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
+      const { explainMimic, explainMimicSteps, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
       const sections = flags.sections as PrepareMimicOptions["sections"];
       const { signal } = context;
-      if (flags.explain !== undefined)
-        context.out.data(await explainMimic({ input: source, sections, signal, rowId: flags.explain }));
-      else if (flags.output !== undefined) {
-        const { categories, limit, output } = flags;
-        print(context, flags, await prepareMimic({ input: source, output, categories, sections, limit, signal }));
+      if (flags.explain !== undefined) {
+        const note = { input: source, sections, signal, rowId: flags.explain };
+        if (flags.json) context.out.json(await explainMimicSteps(note));
+        else context.out.data(await explainMimic(note));
+      } else if (flags.output !== undefined) {
+        const { categories, limit, output, model } = flags;
+        print(
+          context,
+          flags,
+          await prepareMimic({ input: source, output, categories, sections, limit, model, signal }),
+        );
       } else command.error("error: required option '--output <file>' not specified");
     });
 }
@@ -88,10 +96,11 @@ function addTextbook(command: Command, context: CliContext): void {
         "symbols keeps sentence punctuation, all strips that too (default: symbols)",
       ).choices(["symbols", "all"]),
     )
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
     .option("--json", "print the manifest as JSON")
-    .action(async (inputs: string[], { output, strip, ...flags }: OutputFlags & { strip?: Strip }) => {
+    .action(async (inputs: string[], { output, strip, model, ...flags }: OutputFlags & { strip?: Strip }) => {
       const { prepareTextbook } = await import("../../data/textbook.js");
-      print(context, flags, await prepareTextbook({ inputs, output, strip, signal: context.signal }));
+      print(context, flags, await prepareTextbook({ inputs, output, strip, model, signal: context.signal }));
     });
 }
 
@@ -103,10 +112,11 @@ function addGuidelines(command: Command, context: CliContext): void {
       "--output <file>",
       "completion rows, JSON lines; manifest and records of the documents stand beside it",
     )
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
     .option("--json", "print the manifest as JSON")
-    .action(async (input: string, { output, ...flags }: OutputFlags) => {
+    .action(async (input: string, { output, model, ...flags }: OutputFlags) => {
       const { prepareGuidelines } = await import("../../data/guidelines.js");
-      const manifest = await prepareGuidelines({ input, output, signal: context.signal });
+      const manifest = await prepareGuidelines({ input, output, model, signal: context.signal });
       const sources = Object.entries(manifest.bySource).map(
         ([name, { used, read, characters }]) => `  ${name}: ${used} of ${read}, ${characters} characters`,
       );

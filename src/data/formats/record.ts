@@ -41,3 +41,12 @@ export function optionalString(record: SourceRecord, field: string): string | un
   const text = stringField(record, field);
   return text.trim() === "" ? undefined : text;
 }
+
+/**
+ * The text of a number in JSON, such as an id.
+ * @throws MediloraError `DATA_INVALID` for a whole number beyond 2^53: reading it as a number has changed its last digits
+ */
+export function numberText(value: number, where: string, field: string): string {
+  if (Number.isFinite(value) && (Number.isSafeInteger(value) || !Number.isInteger(value))) return String(value);
+  throw recordError(where, `field ${field} is a number beyond 2^53, which loses digits; write it as a string`);
+}
