@@ -54,7 +54,11 @@ async function tokenizeFile(
   checkNotEmpty(dataset.path, rows);
 }
 
-function tokenizeRow(
+/**
+ * The samples of one row: one of a conversation, one or more of a document.
+ * @throws MediloraError as {@link loadTrainingData}, without the place
+ */
+export function tokenizeRow(
   tokenizer: Tokenizer,
   dataset: DatasetConfig,
   row: TrainingRow,
