@@ -21,6 +21,7 @@ interface SynthesizeFlags {
   maxTokens?: number;
   passageCharacters?: number;
   seed?: number;
+  retryRefused?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -44,6 +45,7 @@ export function addSynthesize(prepare: Command, { signal, out }: CliContext): vo
     .option("--max-tokens <n>", "most tokens of an answer (default: 200 a pair)", wholeNumber(1))
     .option("--passage-characters <n>", "longest passage (default: 3000)", wholeNumber(200))
     .option("--seed <n>", "seed of the draws (default: 0)", wholeNumber(0, SEED_MAX))
+    .option("--retry-refused", "ask again about passages that were refused before")
     .option("--dry-run", "only state what a fresh run needs and costs")
     .option("--json", "print the manifest, or with --dry-run the plan, as JSON")
     .action(async (flags: SynthesizeFlags) => {
@@ -61,13 +63,18 @@ export function addSynthesize(prepare: Command, { signal, out }: CliContext): vo
       if (manifest === undefined) return;
       if (flags.json) return out.json(manifest);
       const { counts, usage, outputs } = manifest;
-      out.data(`${usage.passagesDone} of ${usage.passages} passages, ${counts.used} of ${counts.read} pairs kept`);
+      const refused = Object.entries(usage.passagesRefused ?? {}).map(([reason, count]) => `${count} ${reason}`);
+      const left = refused.length > 0 ? ` (refused: ${refused.join(", ")})` : "";
+      out.data(
+        `${usage.passagesDone} of ${usage.passages} passages${left}, ${counts.used} of ${counts.read} pairs kept`,
+      );
       out.data(`train  ${outputs[0]?.path}: ${counts.used} rows; cost ${money(usage.cost, usage.currency)}`);
     });
 }
 
-function pick({ from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, dryRun }: SynthesizeFlags) {
-  return { from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, dryRun };
+function pick(flags: SynthesizeFlags) {
+  const { from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, retryRefused, dryRun } = flags;
+  return { from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, retryRefused, dryRun };
 }
 
 async function openBackend(flags: SynthesizeFlags): Promise<{ backend: SynthesisBackend; price?: ModelPrice }> {
