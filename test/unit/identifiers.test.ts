@@ -184,7 +184,7 @@ test("no rule throws on any text, and none takes more than linear time", () => {
         for (const found of findIdentifiers(one, text)) assert.ok(text.includes(found));
     }),
   );
-  // A rule of quadratic time would take hours on these five million characters.
+  // A rule of quadratic time would take hours on these two million characters.
   const units = [
     "a",
     "a.",
@@ -224,7 +224,7 @@ test("no rule throws on any text, and none takes more than linear time", () => {
     "1 Main Dr. ",
   ];
   for (const unit of units)
-    for (const one of IDENTIFIER_RULES) findIdentifiers(one, unit.repeat(5_000_000 / unit.length));
+    for (const one of IDENTIFIER_RULES) findIdentifiers(one, unit.repeat(2_000_000 / unit.length));
 });
 
 test("the report counts matches and rows, and holds no text", async () => {
