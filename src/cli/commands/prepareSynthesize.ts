@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { SynthesisBackend } from "../../data/synthesize/backend.js";
 import type { ModelPrice } from "../../data/synthesize/cost.js";
 import type { SynthesisPlan } from "../../data/synthesize/plan.js";
+import type { SynthesisManifest } from "../../data/synthesize/writeRows.js";
 import { MediloraError } from "../../errors.js";
 import { SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
@@ -62,14 +63,15 @@ export function addSynthesize(prepare: Command, { signal, out }: CliContext): vo
       });
       if (manifest === undefined) return;
       if (flags.json) return out.json(manifest);
-      const { counts, usage, outputs } = manifest;
-      const refused = Object.entries(usage.passagesRefused ?? {}).map(([reason, count]) => `${count} ${reason}`);
-      const left = refused.length > 0 ? ` (refused: ${refused.join(", ")})` : "";
-      out.data(
-        `${usage.passagesDone} of ${usage.passages} passages${left}, ${counts.used} of ${counts.read} pairs kept`,
-      );
-      out.data(`train  ${outputs[0]?.path}: ${counts.used} rows; cost ${money(usage.cost, usage.currency)}`);
+      printManifest(out, manifest);
     });
+}
+
+function printManifest(out: CliContext["out"], { counts, usage, outputs }: SynthesisManifest): void {
+  const refused = Object.entries(usage.passagesRefused ?? {}).map(([reason, count]) => `${count} ${reason}`);
+  const left = refused.length > 0 ? ` (refused: ${refused.join(", ")})` : "";
+  out.data(`${usage.passagesDone} of ${usage.passages} passages${left}, ${counts.used} of ${counts.read} pairs kept`);
+  out.data(`train  ${outputs[0]?.path}: ${counts.used} rows; cost ${money(usage.cost, usage.currency)}`);
 }
 
 function pick(flags: SynthesizeFlags) {

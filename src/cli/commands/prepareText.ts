@@ -52,25 +52,28 @@ function addMimic(command: Command, context: CliContext): void {
       ),
     )
     .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
-    .option("--json", "print the manifest as JSON")
-    .action(async (input: string | undefined, flags: MimicFlags) => {
-      const source = mimicInput(command, context, input, flags);
-      const { explainMimic, explainMimicSteps, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
-      const sections = flags.sections as PrepareMimicOptions["sections"];
-      const { signal } = context;
-      if (flags.explain !== undefined) {
-        const note = { input: source, sections, signal, rowId: flags.explain };
-        if (flags.json) context.out.json(await explainMimicSteps(note));
-        else context.out.data(await explainMimic(note));
-      } else if (flags.output !== undefined) {
-        const { categories, limit, output, model } = flags;
-        print(
-          context,
-          flags,
-          await prepareMimic({ input: source, output, categories, sections, limit, model, signal }),
-        );
-      } else command.error("error: required option '--output <file>' not specified");
-    });
+    .option("--json", "print the manifest, or with --explain the steps, as JSON")
+    .action((input: string | undefined, flags: MimicFlags) => runMimic(command, context, input, flags));
+}
+
+async function runMimic(
+  command: Command,
+  context: CliContext,
+  csv: string | undefined,
+  flags: MimicFlags,
+): Promise<void> {
+  const input = mimicInput(command, context, csv, flags);
+  const { explainMimic, explainMimicSteps, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
+  const { categories, limit, output, model, explain: rowId } = flags;
+  const sections = flags.sections as PrepareMimicOptions["sections"];
+  const { signal, out } = context;
+  if (rowId !== undefined) {
+    const note = { input, sections, signal, rowId };
+    if (flags.json) out.json(await explainMimicSteps(note));
+    else out.data(await explainMimic(note));
+  } else if (output !== undefined)
+    print(context, flags, await prepareMimic({ input, output, categories, sections, limit, model, signal }));
+  else command.error("error: required option '--output <file>' not specified");
 }
 
 function mimicInput(command: Command, context: CliContext, csv: string | undefined, flags: MimicFlags): MimicInput {
