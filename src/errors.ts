@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   "DATA_INVALID",
   "DISK_FULL",
   "DISPOSED",
+  "ENDPOINT_FAILED",
   "FILE_NOT_FOUND",
   "FILE_READ",
   "FILE_WRITE",

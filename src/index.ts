@@ -11,19 +11,17 @@ export {
 } from "./config/schema.js";
 export { type GuidelinesManifest, type PrepareGuidelinesOptions, prepareGuidelines } from "./data/guidelines.js";
 export {
+  type ExplainMimicOptions,
   explainMimic,
+  explainMimicSteps,
+  type MimicExplanation,
   type MimicInput,
   type MimicManifest,
   type PrepareMimicOptions,
   prepareMimic,
 } from "./data/mimic/prepareMimic.js";
 export { SECTION_NAMES, type SectionName } from "./data/mimic/sectionNames.js";
-export {
-  type PreparedFile,
-  type PrepareManifest,
-  type PreparePubMedQAOptions,
-  preparePubMedQA,
-} from "./data/prepare.js";
+export { type PrepareManifest, type PreparePubMedQAOptions, preparePubMedQA } from "./data/prepare.js";
 export type { PrepareProgress } from "./data/progress.js";
 export {
   loadPubMedQA,
@@ -32,6 +30,7 @@ export {
   type PubMedQARecord,
   pubmedqaMessages,
 } from "./data/pubmedqa.js";
+export type { PreparedFile } from "./data/pubmedqaFiles.js";
 export {
   type ChatMessage,
   type ChatRow,

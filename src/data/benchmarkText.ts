@@ -25,7 +25,10 @@ export interface BenchmarkQuestion {
 export async function* readBenchmark(path: string, at?: string): AsyncGenerator<BenchmarkQuestion> {
   if (at === undefined && (await detectFormat(path)) === "csv") {
     let row = 0;
-    for await (const texts of readCsvRows(path)) yield { id: `row-${++row}`, texts };
+    for await (const texts of readCsvRows(path)) {
+      row += 1;
+      if (row > 1 || !isHeader(texts)) yield { id: `row-${row}`, texts };
+    }
   } else if (at === undefined && (await isPubMedQA(path))) {
     for await (const { id, question, contexts, longAnswer } of readPubMedQA(path))
       yield { id, texts: [question, ...contexts, ...(longAnswer === undefined ? [] : [longAnswer])] };
@@ -35,6 +38,11 @@ export async function* readBenchmark(path: string, at?: string): AsyncGenerator<
       yield { id, texts: strings(value, where) };
     }
   }
+}
+
+/** MMLU's files have none; those that have one call a column so. */
+function isHeader(fields: readonly string[]): boolean {
+  return fields.some((field) => field.trim().toLowerCase() === "question");
 }
 
 /** Its first record tells: other JSON has no object with QUESTION and CONTEXTS under its first field. */

@@ -3,7 +3,7 @@ import { readBenchmark } from "./benchmarkText.js";
 import { GRAM_WORDS, GramIndex } from "./gramIndex.js";
 import { type FileSource, fileSource } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
-import { readRows } from "./rows.js";
+import { checkNotEmpty, readRows } from "./rows.js";
 import { rowTexts } from "./textRow.js";
 
 /** Changes with the length of the grams or with what a word is. */
@@ -56,7 +56,7 @@ interface Question {
  * grams tells them from copies.
  *
  * The training rows are streamed; memory holds the benchmarks' grams (see {@link GramIndex}).
- * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` for a benchmark without questions, and what
+ * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` for a benchmark without questions or a file without rows, and what
  *   {@link readBenchmark} and {@link readRows} throw
  * @see Brown et al. 2020, Language Models are Few-Shot Learners, appendix C
  */
@@ -100,7 +100,8 @@ async function matchTraining(
   options: ContaminationOptions,
 ): Promise<number> {
   const progress = new ProgressReport("read", options);
-  for (const file of options.training)
+  for (const file of options.training) {
+    const before = progress.rows;
     for await (const row of readRows(file)) {
       progress.add();
       for (const text of rowTexts(row))
@@ -110,6 +111,8 @@ async function matchTraining(
           for (const owner of owners) (questions[owner] as Question).row ??= { file, id: row.id };
         });
     }
+    checkNotEmpty(file, progress.rows - before);
+  }
   progress.end();
   return progress.rows;
 }

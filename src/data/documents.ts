@@ -1,7 +1,10 @@
 import { fileError, MediloraError } from "../errors.js";
+import { type NativeTokenizer, openTokenizer } from "../native/tokenizer.js";
 import { sha256File } from "../util/hash.js";
 import { LineWriter } from "./lineWriter.js";
-import type { ManifestCounts, ManifestOutput } from "./manifest.js";
+import { type ManifestCounts, type ManifestOutput, repeatedIds } from "./manifest.js";
+import { RowMeter } from "./rowMeter.js";
+import { UniqueIds } from "./uniqueIds.js";
 
 /** What was done to one document; it holds no text of it. */
 export interface DocumentRecord {
@@ -30,25 +33,42 @@ export class DocumentWriter implements AsyncDisposable {
   readonly counts: ManifestCounts = { read: 0, used: 0, skipped: {} };
   readonly #rows: LineWriter;
   readonly #records: LineWriter;
+  readonly #tokenizer: NativeTokenizer | undefined;
+  readonly #meter: RowMeter;
+  readonly #ids = new UniqueIds();
 
   private constructor(
     readonly output: string,
-    rows: LineWriter,
-    records: LineWriter,
+    files: { rows: LineWriter; records: LineWriter },
+    tokenizer: NativeTokenizer | undefined,
   ) {
-    this.#rows = rows;
-    this.#records = records;
+    this.#rows = files.rows;
+    this.#records = files.records;
+    this.#tokenizer = tokenizer;
+    this.#meter = new RowMeter(tokenizer);
   }
 
-  /** @throws MediloraError `FILE_WRITE` or `DISK_FULL`, here and in the methods that write */
-  static async open(output: string): Promise<DocumentWriter> {
-    const rows = await LineWriter.open(output);
+  /**
+   * @param model a GGUF model whose tokenizer counts the tokens of the rows
+   * @throws MediloraError `FILE_WRITE` or `DISK_FULL`, here and in the methods that write; with `model` what opening its
+   *   tokenizer throws
+   */
+  static async open(output: string, model?: string): Promise<DocumentWriter> {
+    const tokenizer = model === undefined ? undefined : await openTokenizer(model);
+    let rows: LineWriter | undefined;
     try {
-      return new DocumentWriter(output, rows, await LineWriter.open(documentsPath(output)));
+      rows = await LineWriter.open(output);
+      return new DocumentWriter(output, { rows, records: await LineWriter.open(documentsPath(output)) }, tokenizer);
     } catch (error) {
-      await rows[Symbol.asyncDispose]();
+      await rows?.[Symbol.asyncDispose]();
+      tokenizer?.dispose();
       throw fileError(error, documentsPath(output), "write");
     }
+  }
+
+  /** The id under which a document is written: its own, made unique ({@link UniqueIds}). Call it once a document. */
+  uniqueId(id: string): string {
+    return this.#ids.take(id);
   }
 
   /** Counts a document that is left out before anything is done to it; only the count is kept. */
@@ -59,7 +79,9 @@ export class DocumentWriter implements AsyncDisposable {
 
   /** Writes a row without a record: a document of several rows has one record, by {@link record}. */
   row(id: string, text: string): Promise<void> | undefined {
-    return this.#rows.write({ id, text });
+    const row = { id, text };
+    this.#meter.add(row);
+    return this.#rows.write(row);
   }
 
   record(record: DocumentRecord): Promise<void> | undefined {
@@ -76,11 +98,14 @@ export class DocumentWriter implements AsyncDisposable {
    */
   async commit(empty: string): Promise<ManifestOutput[]> {
     if (this.counts.used === 0) throw new MediloraError("DATA_EMPTY", empty);
+    Object.assign(this.counts, repeatedIds(this.#ids));
     const records = documentsPath(this.output);
+    const { tokens } = this.#meter.sizes;
     await this.#records.commit();
     await this.#rows.commit();
+    const train = { kind: "train", path: this.output, sha256: await sha256File(this.output), rows: this.#rows.lines };
     return [
-      { kind: "train", path: this.output, sha256: await sha256File(this.output), rows: this.#rows.lines },
+      tokens === undefined ? train : { ...train, tokens },
       { kind: "documents", path: records, sha256: await sha256File(records), rows: this.#records.lines },
     ];
   }
@@ -88,5 +113,6 @@ export class DocumentWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#rows[Symbol.asyncDispose]();
     await this.#records[Symbol.asyncDispose]();
+    this.#tokenizer?.dispose();
   }
 }

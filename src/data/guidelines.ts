@@ -1,9 +1,17 @@
 import { MediloraError } from "../errors.js";
 import { DocumentWriter, documentsPath } from "./documents.js";
 import { readJsonLines } from "./formats/jsonl.js";
+import { numberText } from "./formats/record.js";
 import { references } from "./guidelineReferences.js";
 import { boilerplate, citationMarks, pageNumbers } from "./guidelineText.js";
-import { checkDistinctFiles, type FileSource, fileSource, type Manifest, writeManifest } from "./manifest.js";
+import {
+  checkDistinctFiles,
+  type FileSource,
+  fileSource,
+  type Manifest,
+  tokenizerSource,
+  writeManifest,
+} from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { blanks } from "./text/blanks.js";
 import { characters } from "./text/characters.js";
@@ -14,6 +22,8 @@ export interface PrepareGuidelinesOptions extends ProgressOptions {
   input: string;
   /** Completion rows, JSON lines; `<output>.manifest.json` and `<output>.documents.jsonl` stand beside it. */
   output: string;
+  /** A GGUF model whose tokenizer counts the tokens of the rows. */
+  model?: string;
 }
 
 /** Documents of one publisher. */
@@ -44,15 +54,15 @@ export const GUIDELINE_RULES: readonly TextRule[] = [
  * Turns clinical guidelines into completion rows, one a document. The text is `clean_text`, else `raw_text`, else `text`;
  * lists of references, boilerplate and citation marks go, headings stay, and the title becomes the first heading where the
  * text does not begin with it. A document of which nothing is left is skipped as `empty`, one without text as `no-text`.
- * Memory holds one document.
+ * A repeated id gets `#2` behind it. Memory holds one document, and the ids of all.
  * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY`, `DATA_INVALID` with line and field,
  *   `FILE_NOT_FOUND`, `FILE_READ`, `DISK_FULL`, `FILE_WRITE`
  */
 export async function prepareGuidelines(options: PrepareGuidelinesOptions): Promise<GuidelinesManifest> {
-  const { input, output } = options;
-  checkDistinctFiles([input], [output, documentsPath(output)]);
+  const { input, output, model } = options;
+  checkDistinctFiles(model === undefined ? [input] : [input, model], [output, documentsPath(output)]);
   const source = await fileSource(input);
-  await using writer = await DocumentWriter.open(output);
+  await using writer = await DocumentWriter.open(output, model);
   const bySource = new Map<string, SourceCounts>();
   const progress = new ProgressReport("read", options);
   for await (const { where, row, value } of readJsonLines(input)) {
@@ -64,6 +74,7 @@ export async function prepareGuidelines(options: PrepareGuidelinesOptions): Prom
   return writeManifest<GuidelinesManifest>(output, {
     source,
     rules: { format: "guidelines/meditron@1", clean: GUIDELINE_RULES.map(({ name }) => name) },
+    ...(await tokenizerSource(model)),
     counts: writer.counts,
     bySource: Object.fromEntries(bySource),
     outputs,
@@ -78,7 +89,7 @@ interface Guideline {
 }
 
 async function writeGuideline(
-  { id, source, title, text }: Guideline,
+  { id: ownId, source, title, text }: Guideline,
   writer: DocumentWriter,
   bySource: Map<string, SourceCounts>,
 ): Promise<void> {
@@ -93,6 +104,7 @@ async function writeGuideline(
   const counts = bySource.get(source) ?? { read: 0, used: 0, characters: 0 };
   bySource.set(source, counts);
   counts.read += 1;
+  const id = writer.uniqueId(ownId);
   await writer.record({ id, outcome, charactersIn: text.length, charactersOut: clean.length, removed });
   if (outcome !== "used") return;
   counts.used += 1;
@@ -115,7 +127,7 @@ function toGuideline(value: Record<string, unknown>, where: string, row: number)
   if (id === undefined || id === null) return { id: `${source}-${row}`, source, title, text };
   if ((typeof id !== "string" || id.trim() === "") && typeof id !== "number")
     throw new MediloraError("DATA_INVALID", `${where}: field id must be a string that is not blank, or a number.`);
-  return { id: String(id), source, title, text };
+  return { id: typeof id === "number" ? numberText(id, where, "id") : id, source, title, text };
 }
 
 function optionalString(value: Record<string, unknown>, field: string, where: string): string {

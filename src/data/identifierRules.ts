@@ -14,59 +14,82 @@ export interface IdentifierRule {
 const MONTH =
   "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)";
 const STREET =
-  "(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Circle|Place|Terrace|Parkway|Pkwy|Highway|Hwy)";
+  "(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Circle|Place|Terrace|Parkway|Pkwy|Highway|Hwy|Way|Square)";
+const STREET_WORD = "(?:\\p{Lu}|\\d)[\\p{L}\\d'’-]{0,30} ";
+const HOUSE = "(?<![\\p{L}\\d])\\d{1,5}[A-Za-z]? (?:[NSEW]\\.? )?";
 const NAME = "\\p{Lu}(?:['’]\\p{Lu})?[\\p{Ll}-]{1,30}(?:\\p{Lu}\\p{Ll}{1,30})?";
 const UPPER_NAME = "\\p{Lu}['’]?[\\p{Lu}-]{1,30}";
+/** As in van der Berg and de la Cruz; the blank belongs to it. */
+const PARTICLES =
+  "(?:(?:van|von|vom|zu|der|den|de|del|della|di|da|das|dos|du|la|le|ten|ter|el|al|bin|ben|ibn|st\\.?) |[dl]['’]|al-){0,3}";
+const PHONE_WORD =
+  "(?:tele)?phone|tel|cell(?:phone)?|mobile|fax|pager|beeper|call(?:ed|ing)?|dial(?:ed)?|reached|voicemail|contact";
 
 /** In the order of reports. */
 export const IDENTIFIER_RULES: readonly IdentifierRule[] = [
   {
     name: "name-after-title",
-    version: 1,
-    description: "a capitalised word after Dr, Mr, Mrs, Ms, Miss, Prof or Doctor",
+    version: 2,
+    description: "a capitalised word after Dr, Mr, Mrs, Ms, Miss, Prof or Doctor, also van der Berg and SMITH",
     patterns: [
       new RegExp(
-        `(?<![\\p{L}\\d])(?:Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor)\\.?[ \\t]{1,3}${NAME}(?: ${NAME})?`,
+        `(?<![\\p{L}\\d])(?:Drs?|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor)(?:\\.[ \\t]{0,3}|[ \\t]{1,3})(${PARTICLES}(?:${NAME}|${UPPER_NAME})(?: ${NAME})?)`,
         "gu",
       ),
-      new RegExp(`(?<![\\p{L}\\d])(?:DR|MR|MRS|MS|PROF)\\.[ \\t]{0,3}${UPPER_NAME}(?: ${UPPER_NAME})?`, "gu"),
+      new RegExp(
+        `(?<![\\p{L}\\d])(?:DRS?|MR|MRS|MS|MISS|PROF)(?:\\.[ \\t]{0,3}|[ \\t]{1,3})(${UPPER_NAME}(?: ${UPPER_NAME})?)`,
+        "gu",
+      ),
     ],
+    accepts: isPossibleName,
   },
   {
     name: "date",
-    version: 1,
-    description: "a day of a year: 12/31/2009, 31.12.2009, 2009-12-31, December 31, 2009, 31 Dec 2009",
+    version: 2,
+    description: "a day of a year: 12/31/2009, 31.12.2009, 2009-12-31, December 31, 2009, 31 Dec 2009, 31-Dec-09",
     patterns: [
       /(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(?:\d{4}|\d{2})(?![\d/]|[.-]\d)/g,
       /(?<![\d/.-])(?:1[89]|2\d)\d{2}([/-])(\d{1,2})\1(\d{1,2})(?![\d/]|-\d)/g,
-      new RegExp(`(?<!\\p{L})${MONTH}\\.? {1,2}\\d{1,2}(?:st|nd|rd|th)?,? {1,2}(?:19|20)\\d{2}(?!\\d)`, "giu"),
+      new RegExp(`(?<!\\p{L})${MONTH}\\.? {1,2}\\d{1,2}(?:st|nd|rd|th)?(?:,? {1,2}|,)(?:19|20)\\d{2}(?!\\d)`, "giu"),
       new RegExp(`(?<!\\d)\\d{1,2}(?:st|nd|rd|th)? {1,2}(?:of )?${MONTH}\\.?,? {1,2}(?:19|20)\\d{2}(?!\\d)`, "giu"),
+      new RegExp(`(?<![\\d.])\\d{1,2}([-/.])${MONTH}\\1(?:(?:19|20)\\d{2}|\\d{2})(?!\\d)`, "giu"),
+      new RegExp(`(?<!\\p{L})${MONTH}([-/])\\d{1,2}\\1(?:(?:19|20)\\d{2}|\\d{2})(?!\\d)`, "giu"),
+      new RegExp(`(?<![\\d.])\\d{1,2}${MONTH}(?:19|20)\\d{2}(?!\\d)`, "giu"),
     ],
     accepts: isPossibleDate,
   },
   {
     name: "phone",
-    version: 1,
-    description: "a telephone number: (555) 010-0199, 555-010-0199, +44 20 7946 0000",
+    version: 2,
+    description: "a telephone number: (555) 010-0199, 555-010-0199, +44 20 7946 0000, seven or ten digits after phone",
     patterns: [
       /(?<![\d.-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d-])/g,
       /(?<![\d+])\+\d{1,3}(?:[ .-]?\(?\d{2,4}\)?){2,4}(?!\d)/g,
+      new RegExp(
+        `(?<![a-z])(?:${PHONE_WORD})(?:\\.? ?(?:number|num|no|#))?\\.?[\\s:#-]{0,4}(?:(?:at|is|on|was) )?(?:1?\\d{10}|\\d{3}[ .-]?\\d{4})(?![\\d-])`,
+        "gi",
+      ),
+      // With the word behind it, unless one stands before it, too, or the word belongs to the next number.
+      /(?<![\d.-])(?<!(?:phone|cell|mobile|fax|pager)[\s:#-]{1,4})1?\d{10} {0,2}\(?(?:(?:tele)?phone|cell|mobile|fax|pager)(?![a-z]|[\s:#-]{0,4}\d)/gi,
     ],
   },
   {
     name: "record-number",
-    version: 1,
-    description: "five or more digits after MRN, medical record, account, chart, patient ID",
+    version: 2,
+    description: "five or more digits after MRN, medical record, account, chart, patient ID, also as 12-34-56-7",
     patterns: [
-      /(?<![a-z])(?:mrn|med(?:ical)?\.? rec(?:ord)?\.?|account|acct|chart|patient id|hospital id|unit)(?: ?(?:number|num|no|#))?\.?[\s:#-]{0,4}[a-z]{0,3}-?\d{5,12}(?!\d)/gi,
+      /(?<![a-z])(?:mrn|med(?:ical)?\.? rec(?:ord)?\.?|account|acct|chart|patient id|hospital id|unit)(?: ?(?:number|num|no|#))?\.?[\s:#-]{0,4}[a-z]{0,3}-?\d(?:[-.]?\d){4,14}(?!\d)/gi,
+      /(?<![a-z])(?:mrn|med(?:ical)?\.? rec(?:ord)?\.?)(?: ?(?:number|num|no|#))?\.?[\s:#-]{0,4}\d{1,4}(?: \d{1,4}){1,4}(?![\d/])/gi,
     ],
+    accepts: ([found]) => found.replace(/\D/g, "").length >= 5,
   },
   {
     name: "social-security-number",
-    version: 1,
-    description: "a United States social security number: 078-05-1120, or nine digits after SSN",
+    version: 2,
+    description: "a United States social security number: 078-05-1120, 078 05 1120, or nine digits after SSN",
     patterns: [
       /(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])/g,
+      /(?<![\d.,/-])(?<![\d] )(?!000|666|9)\d{3} (?!00)\d{2} (?!0000)\d{4}(?![\d/-]|[ .,]\d)/g,
       /(?<![a-z])(?:ssn|social security(?: number| no\.?)?)[\s:#]{0,4}\d{9}(?!\d)/gi,
     ],
   },
@@ -78,11 +101,13 @@ export const IDENTIFIER_RULES: readonly IdentifierRule[] = [
   },
   {
     name: "street-address",
-    version: 1,
-    description: "a house number with capitalised words and Street, Avenue, Road or the like, or a P.O. box",
+    version: 2,
+    description: "a house number with capitalised words and Street, Avenue, Road, Dr or the like, or a P.O. box",
     patterns: [
+      new RegExp(`${HOUSE}(?:${STREET_WORD}){1,4}${STREET}(?![\\p{L}])`, "gu"),
+      // "Dr" is a street's where at most two words stand before it and no name behind it.
       new RegExp(
-        `(?<![\\p{L}\\d])\\d{1,5}[A-Za-z]? (?:[NSEW]\\.? )?(?:(?:\\p{Lu}|\\d)[\\p{L}\\d'’-]{0,30} ){1,4}${STREET}(?![\\p{L}])`,
+        `${HOUSE}(?!(?:AM|PM|Am|Pm) )(?:${STREET_WORD}){1,2}Dr(?![\\p{L}])(?!\\.?\\s{1,3}(?!Apt|Suite|Ste|Unit)\\p{Lu})(?!\\.\\p{L})`,
         "gu",
       ),
       /(?<![a-z])p\.? ?o\.? box \d{1,8}/gi,
@@ -104,4 +129,18 @@ function isPossibleDate(match: RegExpMatchArray): boolean {
   if (numbers.length < 2) return true;
   const [a, b] = numbers as [number, number];
   return Math.min(a, b) >= 1 && Math.min(a, b) <= 12 && Math.max(a, b) <= 31;
+}
+
+/** What follows MR (magnetic resonance, mitral regurgitation), MS, DR or a title that begins another sentence. */
+const NO_NAMES: ReadonlySet<string> = new Set(
+  (
+    "imaging image images scan scans scanning angiography angiogram angiographic venography venogram spectroscopy " +
+    "enterography arthrogram arthrography elastography perfusion cholangiography urography myelogram guided jet " +
+    "contin and or the is was are were has had of in on with by at to for from will who if he she his her this that " +
+    "please see seen saw notes noted recommends office no not"
+  ).split(" "),
+);
+
+function isPossibleName([, name = ""]: RegExpMatchArray): boolean {
+  return !NO_NAMES.has((name.split(" ", 1)[0] as string).toLowerCase());
 }

@@ -3,7 +3,7 @@ import { MediloraError } from "../errors.js";
 import { IDENTIFIER_RULES, type IdentifierRule, identifierRuleId } from "./identifierRules.js";
 import { type FileSource, fileSource } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
-import { readRows } from "./rows.js";
+import { checkNotEmpty, readRows } from "./rows.js";
 import { rowTexts } from "./textRow.js";
 
 /** Stands with every report. */
@@ -48,14 +48,16 @@ export interface IdentifierReport {
 /**
  * Counts what looks like identifiers in training rows, rule by rule. The report holds no text of the data. Memory holds
  * one row.
- * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, and what {@link readRows} throws
+ * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` for a file without rows, of which nothing can be said,
+ *   and what {@link readRows} throws
  */
 export async function scanIdentifiers(options: IdentifierOptions): Promise<IdentifierReport> {
   const { inputs, onMatch } = options;
   if (inputs.length === 0) throw new MediloraError("ARGUMENT_INVALID", "inputs is empty: name at least one file.");
   const counts = IDENTIFIER_RULES.map((rule) => ({ rule: identifierRuleId(rule), matches: 0, rows: 0 }));
   const progress = new ProgressReport("read", options);
-  for (const file of inputs)
+  for (const file of inputs) {
+    const before = progress.rows;
     for await (const row of readRows(file)) {
       progress.add();
       const texts = rowTexts(row);
@@ -67,6 +69,8 @@ export async function scanIdentifiers(options: IdentifierOptions): Promise<Ident
         for (const text of found) onMatch?.({ file, row: row.id, rule: rule.name, text });
       }
     }
+    checkNotEmpty(file, progress.rows - before);
+  }
   progress.end();
   return {
     notice: IDENTIFIER_NOTICE,

@@ -4,6 +4,7 @@ import { MediloraError } from "../errors.js";
 import { writeFileAtomic } from "../util/atomicFile.js";
 import { sha256File } from "../util/hash.js";
 import { packageVersion } from "../util/version.js";
+import type { UniqueIds } from "./uniqueIds.js";
 
 /** A file that was read. */
 export interface FileSource {
@@ -30,6 +31,8 @@ export interface ManifestOutput {
   path: string;
   sha256: string;
   rows: number;
+  /** As training reads the rows, by the manifest's tokenizer; left out without one. */
+  tokens?: number;
 }
 
 /** Rows read = rows used + all that was skipped, by reason. */
@@ -37,6 +40,8 @@ export interface ManifestCounts {
   read: number;
   used: number;
   skipped: Record<string, number>;
+  /** Rows whose id had occurred before and was made unique ({@link UniqueIds}); left out when there is none. */
+  repeatedIds?: number;
 }
 
 /**
@@ -64,6 +69,16 @@ export function manifestPath(output: string): string {
 /** @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ` */
 export async function fileSource(path: string): Promise<FileSource> {
   return { path, sha256: await sha256File(path) };
+}
+
+/** The manifest's entry for the model whose tokenizer counted tokens; nothing without a model. */
+export async function tokenizerSource(model: string | undefined): Promise<Pick<Manifest, "tokenizer">> {
+  return model === undefined ? {} : { tokenizer: await fileSource(model) };
+}
+
+/** The manifest's count of ids that were made unique; nothing when there is none. */
+export function repeatedIds({ repeated }: UniqueIds): Pick<ManifestCounts, "repeatedIds"> {
+  return repeated === 0 ? {} : { repeatedIds: repeated };
 }
 
 /**

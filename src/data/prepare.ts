@@ -1,18 +1,20 @@
 import { hasChatMarker } from "../chat/chatml.js";
 import { MediloraError } from "../errors.js";
+import { openTokenizer } from "../native/tokenizer.js";
 import { requireTexts } from "../util/arguments.js";
 import { AtomicWriter } from "../util/atomicFile.js";
-import { sha256File } from "../util/hash.js";
-import { SeededRandom } from "../util/random.js";
+import { LineWriter } from "./lineWriter.js";
 import {
   checkDistinctFiles,
   type FileSource,
   fileSource,
   type Manifest,
   type ManifestOutput,
+  tokenizerSource,
   writeManifest,
 } from "./manifest.js";
-import { type ProgressOptions, ProgressReport } from "./progress.js";
+import { droppedPath } from "./prepareRows.js";
+import { type PrepareProgress, type ProgressOptions, ProgressReport } from "./progress.js";
 import {
   PUBMEDQA_LABELS,
   type PubMedQALabel,
@@ -20,7 +22,9 @@ import {
   pubmedqaMessages,
   readPubMedQA,
 } from "./pubmedqa.js";
-import { type ChatRow, RowWriter } from "./rows.js";
+import { type PreparedFile, PubMedQAFiles } from "./pubmedqaFiles.js";
+import type { ChatRow } from "./rows.js";
+import { stratifiedHoldOut } from "./stratifiedHoldOut.js";
 
 /** What the assistant's turn holds: `<label>. <long answer>` (the paper) or the bare label. */
 export type PubMedQAAnswer = "label-and-long-answer" | "label";
@@ -28,7 +32,7 @@ export type PubMedQAAnswer = "label-and-long-answer" | "label";
 export interface PreparePubMedQAOptions extends ProgressOptions {
   /** PubMedQA's published JSON. */
   input: string;
-  /** Training rows, JSON lines; the manifest goes to `<output>.manifest.json`. */
+  /** Training rows, JSON lines. Beside it stand `<output>.dropped.jsonl` and `<output>.manifest.json`. */
   output: string;
   /** Held-out records in PubMedQA's published JSON; goes with `evalSize`. */
   evalOutput?: string;
@@ -40,14 +44,11 @@ export interface PreparePubMedQAOptions extends ProgressOptions {
   limit?: number;
   /** Default `label-and-long-answer`. */
   answer?: PubMedQAAnswer;
+  /** A GGUF model whose tokenizer counts the tokens. */
+  model?: string;
 }
 
 export type SkipReason = "no-label" | "no-long-answer" | "chat-marker" | "over-limit";
-
-export interface PreparedFile extends ManifestOutput {
-  kind: "train" | "eval";
-  labels: Record<PubMedQALabel, number>;
-}
 
 /** How PubMedQA's rows came to be. */
 export interface PrepareManifest extends Manifest {
@@ -55,7 +56,8 @@ export interface PrepareManifest extends Manifest {
   rules: { format: string; prompt: string; answer: string; split: string };
   seed: number;
   counts: { read: number; used: number; skipped: Record<SkipReason, number> };
-  outputs: PreparedFile[];
+  /** The training rows, the held-out records where there are any, and the list of dropped records. */
+  outputs: [...PreparedFile[], ManifestOutput];
 }
 
 type LabelledRecord = PubMedQARecord & { label: PubMedQALabel };
@@ -65,18 +67,20 @@ type Counts = PrepareManifest["counts"];
 /**
  * Turns PubMedQA into training rows and, on request, a held-out set that `medilora eval --data` reads.
  *
- * The hold-out is stratified: each label gives its share of `evalSize`, by largest remainder (ties: yes, no, maybe),
- * and which records it gives is drawn with {@link SeededRandom}, in order of their ids, so that the order of the file
- * does not matter. Both files keep the file's order. Everything written has mode 0600 and appears only when complete.
- * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` when no record is usable, `DISK_FULL`,
- *   `FILE_WRITE`, and what {@link readPubMedQA} throws
+ * The hold-out is stratified, see {@link stratifiedHoldOut}; which records it takes depends on their ids and the seed,
+ * not on the order of the file. Both files keep the file's order. `<output>.dropped.jsonl` lists each record that was
+ * left out, `{id, input, reason}`, without its text. Everything written has mode 0600 and appears only when complete.
+ *
+ * Memory holds one record and the ids of all: with a hold-out, the file is read twice.
+ * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` when no record is usable, `DATA_INVALID` also when
+ *   the file changes between the two passes, `DISK_FULL`, `FILE_WRITE`, what {@link readPubMedQA} throws, and with
+ *   `model` what opening its tokenizer throws
  */
 export async function preparePubMedQA(options: PreparePubMedQAOptions): Promise<PrepareManifest> {
   const checked = checkOptions(options);
   const source = await fileSource(options.input);
-  const { records, counts } = await readUsable(options, checked);
-  const heldOut = stratifiedHoldOut(records, checked.evalSize, checked.seed);
-  const outputs = await writeOutputs(options, checked.answer, records, heldOut);
+  const heldOut = await chooseHeldOut(options, checked);
+  const { counts, outputs } = await writeFiles(options, checked, heldOut);
   return writeManifest<PrepareManifest>(options.output, {
     source,
     rules: {
@@ -85,35 +89,11 @@ export async function preparePubMedQA(options: PreparePubMedQAOptions): Promise<
       answer: `pubmedqa/${checked.answer}@1`,
       split: "stratified/xoshiro128**@1",
     },
+    ...(await tokenizerSource(options.model)),
     seed: checked.seed,
     counts,
     outputs,
   });
-}
-
-/**
- * Ids of `size` records with the labels' shares kept; see {@link preparePubMedQA} for the rule.
- * @throws MediloraError `ARGUMENT_INVALID` when that leaves no record to train on
- */
-export function stratifiedHoldOut(records: readonly LabelledRecord[], size: number, seed: number): Set<string> {
-  if (size === 0) return new Set();
-  if (size >= records.length)
-    throw new MediloraError(
-      "ARGUMENT_INVALID",
-      `evalSize is ${size}, but only ${records.length} records are usable and one must be left to train on. Lower it.`,
-    );
-  const byLabel = PUBMEDQA_LABELS.map((label) => records.filter((record) => record.label === label));
-  const quotas = byLabel.map((group) => Math.floor((size * group.length) / records.length));
-  const open = size - quotas.reduce((sum, quota) => sum + quota, 0);
-  // Array.sort is stable, so equal remainders keep the order of the labels.
-  const byRemainder = byLabel
-    .map((group, index) => ({ index, rest: (size * group.length) % records.length }))
-    .sort((a, b) => b.rest - a.rest);
-  for (const { index } of byRemainder.slice(0, open)) quotas[index] = (quotas[index] as number) + 1;
-  const random = new SeededRandom(seed);
-  return new Set(
-    byLabel.flatMap((group, index) => random.shuffle(group.map(({ id }) => id).sort()).slice(0, quotas[index])),
-  );
 }
 
 function checkOptions(options: PreparePubMedQAOptions): Checked {
@@ -126,8 +106,12 @@ function checkOptions(options: PreparePubMedQAOptions): Checked {
   checkInteger("seed", seed, 0, 2 ** 32 - 1);
   if (answer !== "label-and-long-answer" && answer !== "label")
     throw new MediloraError("ARGUMENT_INVALID", "answer must be label-and-long-answer or label.");
-  const { input, output, evalOutput } = options;
-  checkDistinctFiles([input], evalOutput === undefined ? [output] : [output, evalOutput]);
+  const { input, output, evalOutput, model } = options;
+  checkDistinctFiles(model === undefined ? [input] : [input, model], [
+    output,
+    droppedPath(output),
+    ...(evalOutput === undefined ? [] : [evalOutput]),
+  ]);
   return { evalSize, seed, limit, answer };
 }
 
@@ -136,27 +120,81 @@ function checkInteger(name: string, value: number, min: number, max: number): vo
     throw new MediloraError("ARGUMENT_INVALID", `${name} must be a whole number from ${min} to ${max}.`);
 }
 
-async function readUsable(
+/** The first pass; there is none without a hold-out. */
+async function chooseHeldOut(options: PreparePubMedQAOptions, checked: Checked): Promise<ReadonlySet<string>> {
+  if (checked.evalSize === 0) return new Set();
+  const ids: Record<PubMedQALabel, string[]> = { yes: [], no: [], maybe: [] };
+  for await (const { record, reason } of judgedRecords(options, checked, "read"))
+    if (reason === undefined) ids[(record as LabelledRecord).label].push(record.id);
+  const groups = PUBMEDQA_LABELS.map((label) => ids[label]);
+  // A file without a usable record gets its own error from the second pass.
+  return groups.every((group) => group.length === 0)
+    ? new Set()
+    : stratifiedHoldOut(groups, checked.evalSize, checked.seed);
+}
+
+/** The records of the file, each with the reason for leaving it out, if there is one. */
+async function* judgedRecords(
   options: PreparePubMedQAOptions,
   { limit, answer }: Checked,
-): Promise<{ records: LabelledRecord[]; counts: Counts }> {
-  const skipped = { "no-label": 0, "no-long-answer": 0, "chat-marker": 0, "over-limit": 0 };
-  const records: LabelledRecord[] = [];
-  const progress = new ProgressReport("read", options);
+  phase: PrepareProgress["phase"],
+): AsyncGenerator<{ record: PubMedQARecord; reason?: SkipReason }> {
+  const progress = new ProgressReport(phase, options);
+  let used = 0;
   for await (const record of readPubMedQA(options.input)) {
     progress.add();
-    const reason = skipReason(record, answer) ?? (records.length === limit ? "over-limit" : undefined);
-    if (reason === undefined) records.push(record as LabelledRecord);
-    else skipped[reason] += 1;
+    const reason = skipReason(record, answer) ?? (used === limit ? "over-limit" : undefined);
+    if (reason === undefined) used += 1;
+    yield { record, reason };
   }
   progress.end();
-  if (records.length === 0)
+}
+
+function skipReason(record: PubMedQARecord, answer: PubMedQAAnswer): SkipReason | undefined {
+  if (record.label === undefined) return "no-label";
+  if (record.longAnswer === undefined && answer === "label-and-long-answer") return "no-long-answer";
+  // Such text would forge a turn, and the renderer refuses it; one bad record should not stop the rest.
+  const texts = [record.question, record.contexts.join(" "), record.longAnswer ?? ""];
+  return texts.some(hasChatMarker) ? "chat-marker" : undefined;
+}
+
+/** The pass that writes. */
+async function writeFiles(
+  options: PreparePubMedQAOptions,
+  checked: Checked,
+  heldOut: ReadonlySet<string>,
+): Promise<{ counts: Counts; outputs: PrepareManifest["outputs"] }> {
+  const { input, output, evalOutput, model } = options;
+  const skipped: Counts["skipped"] = { "no-label": 0, "no-long-answer": 0, "chat-marker": 0, "over-limit": 0 };
+  const counts: Counts = { read: 0, used: 0, skipped };
+  await using tokenizer = model === undefined ? undefined : await openTokenizer(model);
+  await using rows = await LineWriter.open(output);
+  await using dropped = await LineWriter.open(droppedPath(output));
+  await using held = evalOutput === undefined ? undefined : await AtomicWriter.open(evalOutput);
+  const files = new PubMedQAFiles({ rows, dropped, held }, tokenizer);
+  for await (const { record, reason } of judgedRecords(options, checked, "write")) {
+    counts.read += 1;
+    if (reason === undefined) {
+      counts.used += 1;
+      const kind = heldOut.has(record.id) ? "eval" : "train";
+      await files.add(kind, record, toRow(record as LabelledRecord, checked.answer));
+    } else {
+      skipped[reason] += 1;
+      await dropped.write({ id: record.id, input, reason });
+    }
+  }
+  checkCounts(input, counts, { expected: heldOut.size, held: files.heldOut });
+  return { counts, outputs: await files.commit(output, evalOutput) };
+}
+
+function checkCounts(input: string, { read, used, skipped }: Counts, found: { expected: number; held: number }): void {
+  if (used === 0)
     throw new MediloraError(
       "DATA_EMPTY",
-      `${options.input} has no usable record among ${progress.rows}${reasons(skipped)}. ` +
-        "Give labelled PubMedQA, such as ori_pqal.json.",
+      `${input} has no usable record among ${read}${reasons(skipped)}. Give labelled PubMedQA, such as ori_pqal.json.`,
     );
-  return { records, counts: { read: progress.rows, used: records.length, skipped } };
+  if (found.held !== found.expected)
+    throw new MediloraError("DATA_INVALID", `${input} changed while it was read. Run again when it is complete.`);
 }
 
 const SKIPPED: Record<SkipReason, string> = {
@@ -172,63 +210,8 @@ function reasons(skipped: Counts["skipped"]): string {
   return found.length === 0 ? "" : ` (${found.map((reason) => `${skipped[reason]} ${SKIPPED[reason]}`).join(", ")})`;
 }
 
-function skipReason(record: PubMedQARecord, answer: PubMedQAAnswer): SkipReason | undefined {
-  if (record.label === undefined) return "no-label";
-  if (record.longAnswer === undefined && answer === "label-and-long-answer") return "no-long-answer";
-  // Such text would forge a turn, and the renderer refuses it; one bad record should not stop the rest.
-  const texts = [record.question, record.contexts.join(" "), record.longAnswer ?? ""];
-  return texts.some(hasChatMarker) ? "chat-marker" : undefined;
-}
-
-async function writeOutputs(
-  options: PreparePubMedQAOptions,
-  answer: PubMedQAAnswer,
-  records: readonly LabelledRecord[],
-  heldOut: ReadonlySet<string>,
-): Promise<PreparedFile[]> {
-  const { output, evalOutput } = options;
-  const progress = new ProgressReport("write", options);
-  const train = records.filter(({ id }) => !heldOut.has(id));
-  const held = records.filter(({ id }) => heldOut.has(id));
-  await using rows = await RowWriter.open(output);
-  for (const record of train) {
-    progress.add();
-    await rows.write(toRow(record, answer));
-  }
-  if (evalOutput !== undefined) {
-    await using file = await AtomicWriter.open(evalOutput);
-    for (const [index, record] of held.entries()) {
-      progress.add();
-      await file.write(`${index === 0 ? "{" : ","}\n${publishedEntry(record)}`);
-    }
-    await file.write("\n}\n");
-    await file.commit();
-  }
-  await rows.commit();
-  progress.end();
-  const files = [await describe("train", output, train)];
-  if (evalOutput !== undefined) files.push(await describe("eval", evalOutput, held));
-  return files;
-}
-
 function toRow(record: LabelledRecord, answer: PubMedQAAnswer): ChatRow {
   const messages = pubmedqaMessages(record, { answer: answer === "label-and-long-answer" });
   if (answer === "label") messages.push({ role: "assistant", content: record.label });
   return { id: record.id, messages, label: record.label };
-}
-
-function publishedEntry(record: LabelledRecord): string {
-  const fields = {
-    QUESTION: record.question,
-    CONTEXTS: record.contexts,
-    final_decision: record.label,
-    LONG_ANSWER: record.longAnswer,
-  };
-  return `${JSON.stringify(record.id)}: ${JSON.stringify(fields)}`;
-}
-
-async function describe(kind: PreparedFile["kind"], path: string, records: LabelledRecord[]): Promise<PreparedFile> {
-  const labels = { yes: 0, no: 0, maybe: 0 };
-  for (const { label } of records) labels[label] += 1;
-  return { kind, path, sha256: await sha256File(path), rows: records.length, labels };
 }

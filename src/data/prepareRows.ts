@@ -7,12 +7,16 @@ import {
   type FileSource,
   fileSource,
   type Manifest,
+  type ManifestCounts,
   type ManifestOutput,
+  repeatedIds,
+  tokenizerSource,
   writeManifest,
 } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { RowMeter, type RowSizes } from "./rowMeter.js";
 import type { SourceItem } from "./textRow.js";
+import { UniqueIds } from "./uniqueIds.js";
 
 export interface PrepareRowsOptions extends ProgressOptions {
   /** Read one after the other, in this order. */
@@ -57,23 +61,22 @@ export async function prepareRows(source: RowSource, options: PrepareRowsOptions
   const sources = await Promise.all(inputs.map(fileSource));
   await using tokenizer = model === undefined ? undefined : await openTokenizer(model);
   const written = await writeRows(source, options, new RowMeter(tokenizer));
-  const { read, sizes, skipped } = written;
-  const fields: Omit<RowsManifest, "medilora" | "created"> = {
+  const { counts, sizes } = written;
+  return writeManifest<RowsManifest>(output, {
     source: sources,
     rules: source.rules,
-    counts: { read, used: sizes.rows, skipped },
+    ...(await tokenizerSource(model)),
+    counts,
     outputs: [
       { kind: "train", path: output, sha256: await sha256File(output), ...sizes },
       {
         kind: "dropped",
         path: droppedPath(output),
         sha256: await sha256File(droppedPath(output)),
-        rows: read - sizes.rows,
+        rows: counts.read - counts.used,
       },
     ],
-  };
-  if (model !== undefined) fields.tokenizer = await fileSource(model);
-  return writeManifest<RowsManifest>(output, fields);
+  });
 }
 
 function checkRowsOptions({ inputs, output, limit, model }: PrepareRowsOptions): void {
@@ -86,9 +89,8 @@ function checkRowsOptions({ inputs, output, limit, model }: PrepareRowsOptions):
 }
 
 interface Written {
-  read: number;
+  counts: ManifestCounts;
   sizes: RowSizes;
-  skipped: Record<string, number>;
 }
 
 async function writeRows(source: RowSource, options: PrepareRowsOptions, meter: RowMeter): Promise<Written> {
@@ -116,7 +118,8 @@ async function writeRows(source: RowSource, options: PrepareRowsOptions, meter: 
   if (sizes.rows === 0) throw noRows(progress.rows, skipped);
   await dropped.commit();
   await rows.commit();
-  return { read: progress.rows, sizes, skipped: Object.fromEntries(skipped) };
+  const counts = { read: progress.rows, used: sizes.rows, skipped: Object.fromEntries(skipped), ...repeatedIds(ids) };
+  return { counts, sizes };
 }
 
 function noRows(read: number, skipped: ReadonlyMap<string, number>): MediloraError {
@@ -125,18 +128,4 @@ function noRows(read: number, skipped: ReadonlyMap<string, number>): MediloraErr
     "DATA_EMPTY",
     `None of the ${read} records gives a row${reasons === "" ? "" : ` (${reasons})`}. Check that the file is what the source expects.`,
   );
-}
-
-class UniqueIds {
-  /** Ids given out, each with how often it was asked for. */
-  readonly #taken = new Map<string, number>();
-
-  take(id: string): string {
-    let count = this.#taken.get(id) ?? 0;
-    let unique = id;
-    while (this.#taken.has(unique)) unique = `${id}#${++count}`;
-    if (unique !== id) this.#taken.set(id, count);
-    this.#taken.set(unique, 1);
-    return unique;
-  }
 }

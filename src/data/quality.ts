@@ -1,3 +1,4 @@
+import { endsInsideSentence } from "./answerEnd.js";
 import { words } from "./words.js";
 
 /** One exchange of a patient and a doctor. */
@@ -27,7 +28,7 @@ export function countedExchange({ question, answer }: Exchange): CountedExchange
 }
 
 /** Changes with any rule or threshold. */
-export const QUALITY_VERSION = "quality@1";
+export const QUALITY_VERSION = "quality@2";
 
 const MIN_QUESTION_WORDS = 5;
 const MIN_ANSWER_WORDS = 10;
@@ -39,6 +40,8 @@ const REPEAT_N = 4;
 const MIN_DISTINCT_SHARE = 0.6;
 /** The share says nothing about shorter answers. */
 const MIN_REPEAT_WORDS = 20;
+/** Of one word; nobody means more than this. */
+const MAX_RUN = 4;
 
 /** The filter for scraped dialogues such as HealthCareMagic, in the order in which the rules are tried. */
 export const QUALITY_RULES: readonly QualityRule[] = [
@@ -55,19 +58,22 @@ export const QUALITY_RULES: readonly QualityRule[] = [
   },
   {
     name: "greeting-only",
-    description: `an answer with under ${MIN_SUBSTANCE_WORDS} words beside greetings, thanks and sign-off`,
-    drops: ({ answerWords }) => answerWords.filter((word) => !COURTESIES.has(word)).length < MIN_SUBSTANCE_WORDS,
+    description: `an answer with under ${MIN_SUBSTANCE_WORDS} words beside greetings, thanks and sign-off, or a question of nothing else`,
+    drops: ({ questionWords, answerWords }) =>
+      substance(answerWords) < MIN_SUBSTANCE_WORDS || substance(questionWords) === 0,
   },
   {
     name: "truncated",
-    description: "an answer that ends inside a sentence",
+    description: "an answer that ends inside a sentence; a list or a usual abbreviation may end it",
     drops: ({ answer }) => endsInsideSentence(answer),
   },
   {
     name: "repetition",
-    description: `an answer of which under ${100 * MIN_DISTINCT_SHARE}% of the word ${REPEAT_N}-grams are distinct, or a character that is repeated 12 times`,
+    description: `an answer of which under ${100 * MIN_DISTINCT_SHARE}% of the word ${REPEAT_N}-grams are distinct, a word ${MAX_RUN + 1} times on end, or a character 12 times`,
     drops: ({ answer, answerWords }) =>
-      distinctShare(answerWords) < MIN_DISTINCT_SHARE || /([^\s.\-_=*])\1{11}/u.test(answer),
+      distinctShare(answerWords) < MIN_DISTINCT_SHARE ||
+      longestRun(answerWords) > MAX_RUN ||
+      /([^\s.\-_=*])\1{11}/u.test(answer),
   },
 ];
 
@@ -89,17 +95,20 @@ const COURTESIES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Ways to end a letter without a full stop, perhaps with a name behind them. */
-const SIGN_OFF =
-  /\b(?:regards|thanks|thank you|take care|wishes|sincerely|good luck|bless|bless you)\b[\s,.-]{0,4}(?:[\p{L}.]{1,20} ?){0,4}$/iu;
-const DOCTOR_NAME = /\bDr\.? ?\p{Lu}\p{L}{0,20}(?: \p{Lu}[\p{L}.]{0,20}){0,3}$/u;
-/** The two patterns look at no more than this, so that their time does not grow with the text. */
-const TAIL_CHARACTERS = 60;
+/** Words beside greetings, thanks and sign-off. */
+function substance(all: readonly string[]): number {
+  return all.filter((word) => !COURTESIES.has(word)).length;
+}
 
-function endsInsideSentence(answer: string): boolean {
-  const tail = answer.trimEnd().slice(-TAIL_CHARACTERS);
-  const unquoted = tail.replace(/["'”’)\]*]{1,5}$/u, "");
-  return !/[.!?…。]$/u.test(unquoted) && !SIGN_OFF.test(unquoted) && !DOCTOR_NAME.test(unquoted);
+/** Most repeats of one word on end. */
+function longestRun(all: readonly string[]): number {
+  let longest = 0;
+  let run = 0;
+  all.forEach((word, index) => {
+    run = word === all[index - 1] ? run + 1 : 1;
+    longest = Math.max(longest, run);
+  });
+  return longest;
 }
 
 /** Distinct word 4-grams over all of them; 1 for a text that is too short to tell. */

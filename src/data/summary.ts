@@ -1,9 +1,10 @@
 import { MediloraError } from "../errors.js";
 import { openTokenizer } from "../native/tokenizer.js";
-import { type FileSource, fileSource } from "./manifest.js";
+import { errorAtLine } from "./formats/record.js";
+import { type FileSource, fileSource, tokenizerSource } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { RowMeter, type RowSizes } from "./rowMeter.js";
-import { readRows } from "./rows.js";
+import { readRowLines } from "./rows.js";
 
 export interface SummaryOptions extends ProgressOptions {
   /** Files of training rows. */
@@ -32,15 +33,17 @@ export async function summarizeRows(options: SummaryOptions): Promise<DataSummar
   const files: DataSummary["files"] = [];
   for (const path of inputs) {
     const meter = new RowMeter(tokenizer);
-    for await (const row of readRows(path)) {
+    for await (const { row, number } of readRowLines(path)) {
       progress.add();
-      meter.add(row);
+      try {
+        meter.add(row);
+      } catch (error) {
+        throw errorAtLine(error, path, number);
+      }
     }
     files.push({ ...(await fileSource(path)), ...meter.sizes });
     total.merge(meter);
   }
   progress.end();
-  const summary: DataSummary = { files, total: total.sizes };
-  if (model !== undefined) summary.tokenizer = await fileSource(model);
-  return summary;
+  return { files, total: total.sizes, ...(await tokenizerSource(model)) };
 }

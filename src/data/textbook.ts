@@ -3,7 +3,14 @@ import { basename, join } from "node:path";
 import { fileError, MediloraError } from "../errors.js";
 import { DocumentWriter, documentsPath } from "./documents.js";
 import { readLines } from "./formats/text.js";
-import { checkDistinctFiles, type FileSource, fileSource, type Manifest, writeManifest } from "./manifest.js";
+import {
+  checkDistinctFiles,
+  type FileSource,
+  fileSource,
+  type Manifest,
+  tokenizerSource,
+  writeManifest,
+} from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { blanks } from "./text/blanks.js";
 import { characters } from "./text/characters.js";
@@ -17,6 +24,8 @@ export interface PrepareTextbookOptions extends ProgressOptions {
   output: string;
   /** Default `symbols`. */
   strip?: Strip;
+  /** A GGUF model whose tokenizer counts the tokens of the rows. */
+  model?: string;
 }
 
 export interface TextbookManifest extends Manifest {
@@ -47,12 +56,12 @@ const ROW_CHARACTERS = 32_768;
  *   `FILE_NOT_FOUND`, `FILE_READ`, `DISK_FULL`, `FILE_WRITE`
  */
 export async function prepareTextbook(options: PrepareTextbookOptions): Promise<TextbookManifest> {
-  const { output, strip = "symbols" } = options;
+  const { output, strip = "symbols", model } = options;
   if (strip !== "symbols" && strip !== "all")
     throw new MediloraError("ARGUMENT_INVALID", "strip must be symbols or all.");
   const books = await listBooks(options.inputs);
-  checkDistinctFiles(books, [output, documentsPath(output)]);
-  await using writer = await DocumentWriter.open(output);
+  checkDistinctFiles(model === undefined ? books : [...books, model], [output, documentsPath(output)]);
+  await using writer = await DocumentWriter.open(output, model);
   const lines: LineCounts = { read: 0, empty: 0, joined: 0, stripped: 0, written: 0 };
   const source: FileSource[] = [];
   for (const path of books) {
@@ -64,6 +73,7 @@ export async function prepareTextbook(options: PrepareTextbookOptions): Promise<
   return writeManifest<TextbookManifest>(output, {
     source,
     rules: { format: "textbook/lines@2", rows: `characters/${ROW_CHARACTERS}@1`, clean },
+    ...(await tokenizerSource(model)),
     counts: writer.counts,
     lines,
     outputs,

@@ -30,8 +30,9 @@ export async function prepareData(out: Output, source: string, files: Files): Pr
     answer: ANSWER,
     seed: SEED,
   });
-  for (const { path, kind, rows, labels } of outputs) {
-    const counts = Object.entries(labels).map(([label, count]) => `${count} ${label}`);
+  for (const { path, kind, rows, ...sizes } of outputs) {
+    if (!("labels" in sizes)) continue;
+    const counts = Object.entries(sizes.labels).map(([label, count]) => `${count} ${label}`);
     wrote(out, path, `${rows} ${kind === "train" ? "to train" : "held out"} (${counts.join(", ")})`);
   }
   const rowsOf = (kind: string) => outputs.find((one) => one.kind === kind)?.rows ?? 0;

@@ -15,29 +15,25 @@ export interface PreparedQuestion {
 
 /**
  * The questions of a file with their prompts, in the order of the file. All are checked before the first one is asked.
- * @throws MediloraError what the task's loader throws; `DATA_INVALID` with the question's id for a missing or unknown gold
- *   label, or content that would forge a turn
+ * @throws MediloraError what the task's loader throws; `DATA_INVALID` with the question's number, from 1, for a missing or
+ *   unknown gold label, or content that would forge a turn; ids stay out of messages, since they may be patients'
  */
 export async function prepareQuestions(task: GenerationTask, path: string): Promise<PreparedQuestion[]> {
   const records = await task.load(path);
-  return records.map((record) => {
-    const id = task.id(record);
-    const gold = task.gold(record);
-    if (!task.labels.includes(gold))
-      throw new MediloraError(
-        "DATA_INVALID",
-        `${path}, question ${id}: the gold label is none of ${task.labels.join(", ")}. Correct the record.`,
-      );
-    const prompt = renderPrompt(task, record, `${path}, question ${id}`);
-    return { id, gold, prompt, promptSha256: sha256Text(prompt) };
+  return records.map((record, index) => {
+    try {
+      return prepareQuestion(task, record);
+    } catch (error) {
+      if (!isMediloraError(error)) throw error;
+      throw new MediloraError(error.code, `${path}, question ${index + 1}: ${error.message}`, { cause: error });
+    }
   });
 }
 
-function renderPrompt(task: GenerationTask, record: unknown, where: string): string {
-  try {
-    return renderChatML(task.messages(record), { addGenerationPrompt: true }).text;
-  } catch (error) {
-    if (!isMediloraError(error)) throw error;
-    throw new MediloraError(error.code, `${where}: ${error.message}`, { cause: error });
-  }
+function prepareQuestion(task: GenerationTask, record: unknown): PreparedQuestion {
+  const gold = task.gold(record);
+  if (!task.labels.includes(gold))
+    throw new MediloraError("DATA_INVALID", `the gold label is none of ${task.labels.join(", ")}. Correct the record.`);
+  const prompt = renderChatML(task.messages(record), { addGenerationPrompt: true }).text;
+  return { id: task.id(record), gold, prompt, promptSha256: sha256Text(prompt) };
 }

@@ -1,7 +1,8 @@
 import { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "../chat/tokenizeRow.js";
 import type { DatasetConfig, TrainConfig } from "../config/schema.js";
+import { errorAtLine } from "../data/formats/record.js";
 import { checkNotEmpty, isChatRow, readRowLines, type TrainingRow } from "../data/rows.js";
-import { isMediloraError, MediloraError } from "../errors.js";
+import { MediloraError } from "../errors.js";
 import { sha256File, sha256Text } from "../util/hash.js";
 import { SeededRandom } from "../util/random.js";
 import type { TokenizedSample } from "./packing.js";
@@ -47,13 +48,17 @@ async function tokenizeFile(
     try {
       samples.push(...tokenizeRow(tokenizer, dataset, row, sequenceLen));
     } catch (error) {
-      throw withPlace(error, dataset.path, number);
+      throw errorAtLine(error, dataset.path, number);
     }
   }
   checkNotEmpty(dataset.path, rows);
 }
 
-function tokenizeRow(
+/**
+ * The samples of one row: one of a conversation, one or more of a document.
+ * @throws MediloraError as {@link loadTrainingData}, without the place
+ */
+export function tokenizeRow(
   tokenizer: Tokenizer,
   dataset: DatasetConfig,
   row: TrainingRow,
@@ -75,12 +80,6 @@ function tokenizeRow(
         "Raise sequence_len (up to the model's context), or shorten or remove the row.",
     );
   return [sample];
-}
-
-/** Names file and line of a row, not its id: that may have been made from a name or a record number. */
-function withPlace(error: unknown, path: string, line: number): unknown {
-  if (!isMediloraError(error)) return error;
-  return new MediloraError(error.code, `${path}, line ${line}: ${error.message}`, { cause: error });
 }
 
 /** A seeded share of the samples for validation; at least one of each when a share is asked for. */

@@ -68,7 +68,7 @@ test("prepare writes rows, held-out records and a manifest", { skip }, async () 
   const manifest = JSON.parse(stdout) as { outputs: Array<{ rows: number }> };
   assert.deepEqual(
     manifest.outputs.map(({ rows }) => rows),
-    [20, 4],
+    [20, 4, 0],
   );
 });
 

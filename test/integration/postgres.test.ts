@@ -188,6 +188,31 @@ describe("MIMIC-III in PostgreSQL", { skip: programs === undefined ? "PostgreSQL
       });
   });
 
+  test("long notes are read a few at a time", async () => {
+    // 120 notes of 2 MB; all of them at once would not fit the child's memory.
+    await server.query("CREATE TABLE long_notes (row_id int, category text, iserror text, text text)");
+    await server.query(`INSERT INTO long_notes SELECT row_id, 'Discharge summary', '',
+      'PLAN: ' || repeat('rest and tea ' || row_id || E'.\\n', 2000000 / (16 + length(row_id::text)))
+      FROM generate_series(1, 120) AS row_id`);
+    const small = join(folder, "long.jsonl");
+    const args = [
+      "--db",
+      server.url,
+      "--table",
+      "long_notes",
+      "--output",
+      small,
+      "--sections",
+      "whole",
+      "--limit",
+      "60",
+    ];
+    const { code, stdout, stderr } = await runCli(["prepare", "mimic", ...args], {
+      nodeArgs: ["--max-old-space-size=120"],
+    });
+    assert.equal(code, 0, stdout + stderr);
+  });
+
   test("explain finds a note; the command reads a table of another schema", async () => {
     const { text } = labelledNotes()[6] as { text: string };
     const input = { database: { url: server.url } };

@@ -155,8 +155,8 @@ test("prepare prints a summary, or the manifest as JSON, and exits with 0", asyn
   assert.equal(text.code, 0);
   assert.equal(
     text.stdout,
-    `360 of 360 records used\ntrain  ${output}: 300 rows (165 yes, 102 no, 33 maybe)\n` +
-      `eval   ${held}: 60 rows (33 yes, 20 no, 7 maybe)\n`,
+    `360 of 360 records used\ntrain  ${output}: 300 rows, 355462 characters (165 yes, 102 no, 33 maybe)\n` +
+      `eval   ${held}: 60 rows, 70625 characters (33 yes, 20 no, 7 maybe)\n`,
   );
   const json = await runCli([...args, "--limit", "100", "--seed", "7", "--answer", "label", "--json"]);
   const manifest = JSON.parse(json.stdout) as {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { MimicExplanation } from "../../dist/data/mimic/prepareMimic.js";
 import { runCli } from "./helpers/cli.js";
 
 let folder: string;
@@ -51,6 +52,23 @@ test("prepare mimic --explain prints the note and writes nothing", async () => {
   assert.equal(code, 0);
   assert.ok(stdout.startsWith("== the note: 20 characters\nHPI: cough\nPLAN: tea\n"), stdout);
   assert.ok(stdout.endsWith("== the result: 21 characters\nHPI:\ncough\n\nPLAN:\ntea\n"), stdout);
+});
+
+test("prepare mimic --explain --json gives the steps as data", async () => {
+  const { code, stdout } = await runCli(["prepare", "mimic", csv, "--explain", "2", "--json"]);
+  assert.equal(code, 0);
+  const { steps, ...rest } = JSON.parse(stdout) as MimicExplanation;
+  assert.deepEqual(rest, {
+    rowId: "2",
+    text: "HPI: cough\nPLAN: tea",
+    result: "HPI:\ncough\n\nPLAN:\ntea",
+    sections: ["history_of_present_illness", "assessment_and_plan"],
+  });
+  assert.deepEqual(
+    steps.filter(({ text }) => text !== null).map(({ rule, text }) => [rule.replace(/@\d+$/, ""), text]),
+    [["mimic/sections", rest.result]],
+  );
+  assert.equal(steps[0]?.rule.replace(/@\d+$/, ""), "text/characters");
 });
 
 test("prepare mimic: command lines that cannot work", async () => {

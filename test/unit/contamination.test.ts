@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { readBenchmark } from "../../dist/data/benchmarkText.js";
 import { checkContamination } from "../../dist/data/contamination.js";
 import { GramIndex } from "../../dist/data/gramIndex.js";
+import { scanIdentifiers } from "../../dist/data/identifiers.js";
 import { words } from "../../dist/data/words.js";
 import { collect, fixture, jsonLines, shared, temporaryFolder } from "./helpers/data.js";
 
@@ -128,4 +129,24 @@ test("MedQA against itself: every question is found whole", { skip: medqa.skip }
   assert.equal(result?.questions, 1272);
   assert.equal(result.overlaps.length + result.tooShort, 1272);
   for (const { id, matched, grams } of result.overlaps) assert.equal(matched, grams, id);
+});
+
+test("a CSV's header is no question, and a file without rows proves nothing", async () => {
+  const long = "one two three four five six seven eight nine ten eleven twelve thirteen";
+  const training = await folder.write("headed.jsonl", jsonLines([{ id: "t", text: long }]));
+  const headed = await folder.write("headed.csv", `Type,Question,Answer\nx,${long},y\n`);
+  const bare = await folder.write("bare.csv", `x,${long},y\n`);
+  const { benchmarks } = await checkContamination({ training: [training], benchmarks: [headed, bare] });
+  assert.deepEqual(
+    benchmarks.map(({ questions, overlaps }) => [questions, overlaps.map(({ id }) => id)]),
+    [
+      [1, ["row-2"]],
+      [1, ["row-1"]],
+    ],
+  );
+  const empty = await folder.write("empty.jsonl", "\n");
+  const nothing = { code: "DATA_EMPTY", message: /empty\.jsonl/ };
+  await assert.rejects(checkContamination({ training: [training, empty], benchmarks: [bare] }), nothing);
+  await assert.rejects(checkContamination({ training: [training], benchmarks: [empty] }), nothing);
+  await assert.rejects(scanIdentifiers({ inputs: [training, empty] }), nothing);
 });

@@ -29,11 +29,15 @@ test("known shapes are recognised, the more specific one first", () => {
     ],
     [
       { instruction: "", input: "", output: "" },
-      { system: "instruction", question: "input", answer: "output" },
+      { instruction: "instruction", question: "input", answer: "output" },
+    ],
+    [
+      { instruction: "", output: "" },
+      { instruction: "instruction", question: "input", answer: "output" },
     ],
     [
       { question: "q", answer: "a" },
-      { question: "question", answer: "answer" },
+      { question: "question", context: "context", answer: "answer" },
     ],
     [
       { question: "q", answer: "a", context: "c" },
@@ -93,6 +97,41 @@ test("the system turn of the fallback stands only where there is none", () => {
   assert.deepEqual(roles([{ role: "system", content: "own" }, user("q"), assistant("a")]), ["own", "q", "a"]);
 });
 
+test("Alpaca: without an input, the instruction is what the user asks", () => {
+  const mapping = recogniseMapping(record({ instruction: "Say why.", output: "So." }));
+  const messages = (value: Record<string, unknown>, system?: string) => {
+    const item = mapRecord(record(value), mapping, { id: "f", system });
+    return "row" in item ? (item.row as ChatRow).messages : item.skipped;
+  };
+  const asked = [user("Say why."), assistant("So.")];
+  for (const input of [undefined, "", " \n", null])
+    assert.deepEqual(messages({ instruction: "Say why.", input, output: "So." }), asked);
+  assert.deepEqual(messages({ instruction: "Say why.", output: "So." }, "default"), [
+    { role: "system", content: "default" },
+    ...asked,
+  ]);
+  assert.deepEqual(messages({ instruction: "Say why.", input: "It rains.", output: "So." }, "default"), [
+    { role: "system", content: "Say why." },
+    user("It rains."),
+    assistant("So."),
+  ]);
+  assert.equal(messages({ instruction: " ", input: "", output: "So." }), "blank");
+  assert.throws(() => messages({ instruction: "Say why.", input: "It rains." }), { message: /field output/ });
+});
+
+test("whole numbers beyond 2^53 are refused, since their last digits are lost", () => {
+  const idOf = (json: string) => mapRecord(record(JSON.parse(json)), { id: "i", text: "t" }, { id: "f" }).id;
+  assert.equal(idOf('{"i": 9007199254740991, "t": "x"}'), "9007199254740991");
+  assert.equal(idOf('{"i": -5, "t": "x"}'), "-5");
+  assert.equal(idOf('{"i": 1.5, "t": "x"}'), "1.5");
+  assert.equal(idOf('{"i": "9007199254740993", "t": "x"}'), "9007199254740993");
+  for (const id of ["9007199254740993", "-9007199254740992", "1e21", "1e400"])
+    assert.throws(() => idOf(`{"i": ${id}, "t": "x"}`), {
+      code: "DATA_INVALID",
+      message: /^f\.jsonl, line 7: field i is a number beyond 2\^53[^\d]*$/,
+    });
+});
+
 test("records without a row say why", () => {
   const messages = { messages: "m" };
   const cases: Array<[Record<string, unknown>, FieldMapping, string]> = [
@@ -143,6 +182,9 @@ test("mappings that do not say what is learnt are refused", () => {
     { text: "t", messages: "m" },
     { text: "t", question: "q", answer: "a" },
     { text: "t", system: "s" },
+    { text: "t", instruction: "i" },
+    { messages: "m", instruction: "i" },
+    { question: "q", answer: "a", instruction: "i", system: "s" },
   ];
   for (const mapping of bad) assert.throws(() => checkMapping(mapping), { code: "ARGUMENT_INVALID" });
   for (const mapping of [

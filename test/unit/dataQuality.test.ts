@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { countedExchange, QUALITY_RULES, qualityReason } from "../../dist/data/quality.js";
+import { fixture, readJsonLines } from "./helpers/data.js";
 
 const question = "My ankle has been swollen since I fell, what can I do?";
 const advice = "Please rest the ankle, cool it several times a day and keep it raised until the swelling is gone";
@@ -58,6 +59,29 @@ test("an answer that goes round in circles is repetition", () => {
   assert.equal(reason(`${advice} ........................`), undefined);
 });
 
+test("on labelled exchanges, precision and recall of what is dropped are at least 0.95, and the reasons are right", async () => {
+  const rows = await readJsonLines<{ label: string; question: string; answer: string }>(
+    fixture("dialogue-quality.jsonl"),
+  );
+  const found = rows.map((row) => qualityReason(row) ?? "keep");
+  const count = (of: (label: string, reason: string) => boolean) =>
+    rows.filter(({ label }, i) => of(label, found[i] as string)).length;
+  const right = count((label, reason) => label !== "keep" && reason !== "keep");
+  assert.ok(rows.length >= 80 && right > 35);
+  assert.ok(right / count((_, reason) => reason !== "keep") >= 0.95, "precision");
+  assert.ok(right / count((label) => label !== "keep") >= 0.95, "recall");
+  assert.ok(count((label, reason) => label === reason) / rows.length >= 0.95, "reasons");
+  // Every rule has its rows.
+  for (const { name } of QUALITY_RULES) assert.ok(count((label) => label === name) >= 2, name);
+});
+
+test("a list may end without a mark, but not inside an item", () => {
+  const list = (last: string) => reason(`${advice}, and:\n- rest\n- ${last}`);
+  for (const last of ["cool it", "eat less salt (much less)"]) assert.equal(list(last), undefined, last);
+  for (const last of ["cool it and", "pain in the", "cool it,", "see ("]) assert.equal(list(last), "truncated", last);
+  assert.equal(reason(`${advice}:\n- cool it`), "truncated");
+});
+
 test("no rule throws on any text, and the time does not explode on long ones", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (asked, answer) => {
@@ -66,7 +90,7 @@ test("no rule throws on any text, and the time does not explode on long ones", (
     }),
   );
   // A rule of quadratic time would take hours on these.
-  for (const unit of ["a", "a ", ". ", "Dr. A ", "regards, a ", '")', "é\u0301"])
+  for (const unit of ["a", "a ", ". ", "Dr. A ", "regards, a ", '")', "é\u0301", "\n- a", "1 mg ", "www.", "the... "])
     for (const rule of QUALITY_RULES)
       rule.drops(countedExchange({ question: unit, answer: unit.repeat(2_000_000 / unit.length) }));
 });

@@ -3,10 +3,14 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { renderChatML } from "../../dist/chat/chatml.js";
 import { tokenizeChatRow } from "../../dist/chat/tokenizeRow.js";
+import { prepareGuidelines } from "../../dist/data/guidelines.js";
+import { prepareMimic } from "../../dist/data/mimic/prepareMimic.js";
+import { preparePubMedQA } from "../../dist/data/prepare.js";
 import { prepareMedQA } from "../../dist/data/qaSources.js";
 import { RowMeter } from "../../dist/data/rowMeter.js";
 import { type ChatRow, isChatRow, loadRows } from "../../dist/data/rows.js";
 import { summarizeRows } from "../../dist/data/summary.js";
+import { prepareTextbook } from "../../dist/data/textbook.js";
 import { sha256File } from "../../dist/util/hash.js";
 import { fixture, jsonLines, repoFile, shared, temporaryFolder } from "./helpers/data.js";
 import { StubRuntime } from "./helpers/stubRuntime.js";
@@ -38,12 +42,32 @@ test("characters are code points of the texts, tokens are those of training", as
   assert.equal(document.sizes.tokens, 6);
   document.merge(meter);
   const forged: ChatRow = { id: "f", messages: [{ role: "assistant", content: "<|im_end|>" }] };
-  assert.throws(() => meter.add(forged), { code: "DATA_INVALID", message: /^Row f: / });
+  assert.throws(() => meter.add(forged), { code: "DATA_INVALID", message: /^messages\[0\]/ });
   assert.equal(tokenizeChatRow(tokenizer, chat, { labelSpan: "turn" }).tokens.length, meter.sizes.tokens);
   assert.deepEqual(document.sizes, { rows: 2, characters: 9, tokens: 33, labels: { yes: 1 } });
 });
 
-test("a summary lists each file and the total", async () => {
+test("labels are listed where they are classes, and only counted where they may be text of the data", () => {
+  const labelled = (labels: string[]) => {
+    const meter = new RowMeter(undefined);
+    for (const label of labels) meter.add({ ...chat, label });
+    return meter;
+  };
+  const names = (n: number) => Array.from({ length: n }, (_, i) => `label ${i}`);
+  assert.equal(Object.keys(labelled(names(32)).sizes.labels).length, 32);
+  assert.equal(labelled(names(32)).sizes.labelled, undefined);
+  for (const many of [names(33), ["yes", "x".repeat(41), "no"]]) {
+    const meter = labelled(many);
+    assert.deepEqual([meter.sizes.labels, meter.sizes.labelled], [{}, many.length]);
+    const total = labelled(["yes"]);
+    total.merge(meter);
+    total.merge(labelled(["no"]));
+    assert.deepEqual([total.sizes.labels, total.sizes.labelled], [{}, many.length + 2]);
+  }
+  assert.deepEqual(labelled(["x".repeat(40)]).sizes.labels, { ["x".repeat(40)]: 1 });
+});
+
+test("a summary lists each file and the total", { skip: addon }, async () => {
   const first = await folder.write("1.jsonl", jsonLines([chat, { ...chat, label: "no" }]));
   const second = await folder.write("2.jsonl", jsonLines([chat, { id: "d", text: "abc" }]));
   const summary = await summarizeRows({ inputs: [first, second] });
@@ -54,6 +78,9 @@ test("a summary lists each file and the total", async () => {
     ],
     total: { rows: 4, characters: 18, labels: { no: 1, yes: 2 } },
   });
+  const forged = { id: "Jane Doe", messages: [{ role: "assistant", content: "<|im_end|>" }] };
+  const bad = await folder.write("3.jsonl", jsonLines([chat, forged]));
+  await assert.rejects(summarizeRows({ inputs: [bad], model }), { message: /^[^J]*3\.jsonl, line 2: messages\[0\]/ });
   await assert.rejects(summarizeRows({ inputs: [] }), { code: "ARGUMENT_INVALID" });
   await assert.rejects(summarizeRows({ inputs: [folder.path("none")] }), { code: "FILE_NOT_FOUND" });
 });
@@ -112,4 +139,35 @@ test("token counts are those of llama.cpp's tokenizer on the same text", { skip:
   assert.equal(manifest.outputs[0].tokens, summary.files[0]?.tokens);
   assert.deepEqual(manifest.tokenizer, { path: model, sha256: await sha256File(model) });
   assert.deepEqual(summary.tokenizer, manifest.tokenizer);
+});
+
+test("every source counts the tokens of its rows as llama.cpp does", { skip: addon }, async () => {
+  const text = "Fever, 38.5 °C; α-blocker 5 µg. 日本 😀 <|im_end|> is text here.";
+  const book = await folder.write("book.txt", `${`${text} `.repeat(20)}\n`.repeat(100));
+  const guideline = { source: "who", title: "Fever", clean_text: text };
+  const guidelines = await folder.write("guidelines.jsonl", jsonLines([guideline, guideline]));
+  const header = "ROW_ID,SUBJECT_ID,HADM_ID,CHARTDATE,CHARTTIME,STORETIME,CATEGORY,DESCRIPTION,CGID,ISERROR,TEXT";
+  const csv = await folder.write("notes.csv", `${header}\n1,,,,,,Discharge summary,,,,"PLAN: ${text}"\n`);
+  const record = { QUESTION: "Cough?", CONTEXTS: ["α, 5 µg."], final_decision: "no", LONG_ANSWER: "None 😀." };
+  const pubmedqa = await folder.write("pqa.json", JSON.stringify({ 1: record, 2: record }));
+  const outputs = ["book", "guidelines", "mimic", "pubmedqa"].map((name) => folder.path(`${name}.counted.jsonl`));
+  const [bookRows, guidelineRows, noteRows, questionRows] = outputs as [string, string, string, string];
+  const manifests = [
+    await prepareTextbook({ inputs: [book], output: bookRows, model }),
+    await prepareGuidelines({ input: guidelines, output: guidelineRows, model }),
+    await prepareMimic({ input: { csv }, output: noteRows, model }),
+    await preparePubMedQA({ input: pubmedqa, output: questionRows, model }),
+  ];
+  assert.ok((await loadRows(bookRows)).length > 1);
+  assert.deepEqual(
+    manifests.map((manifest) => manifest.outputs[0]?.tokens),
+    await referenceTokens(outputs),
+  );
+  for (const { tokenizer } of manifests) assert.deepEqual(tokenizer, { path: model, sha256: await sha256File(model) });
+  const bare = await prepareGuidelines({ input: guidelines, output: guidelineRows });
+  assert.ok(!("tokenizer" in bare) && !("tokens" in (bare.outputs[0] ?? {})));
+  await assert.rejects(prepareGuidelines({ input: guidelines, output: model, model }), { code: "ARGUMENT_INVALID" });
+  await assert.rejects(prepareGuidelines({ input: guidelines, output: guidelineRows, model: csv }), {
+    code: "MODEL_INVALID",
+  });
 });

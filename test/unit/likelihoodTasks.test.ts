@@ -232,7 +232,7 @@ describe("malformed data names file, row and field, and quotes nothing", () => {
     ["arc_easy", "a.jsonl", bad("id", "row-1"), "DATA_INVALID", /line 2: the id occurs twice/],
     ["arc_easy", "a.jsonl", `${bad("id", "x")}{"question"`, "DATA_INVALID", /line 3: is not valid JSON/],
     ["arc_easy", "a.json", "[]", "DATA_EMPTY", /holds no questions of arc_easy/],
-    ["arc_easy", "a.jsonl", "", "DATA_INVALID", /a\.jsonl/],
+    ["arc_easy", "a.jsonl", "", "DATA_EMPTY", /a\.jsonl/],
     ["winogrande", "a.jsonl", bad("question", "secret"), "DATA_INVALID", /line 1: the sentence must have a blank/],
     ["boolq", "a.jsonl", jsonLines([{ passage: "p", question: "q" }]), "DATA_INVALID", /line 1: field answer/],
     ["mmlu_anatomy", "a.csv", "q,a,b,c,d,A\nsecret,a,b,c,d,E\n", "DATA_INVALID", /a\.csv, row 2: field 6/],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { loadPubMedQA, PUBMEDQA_SYSTEM_PROMPT } from "../../dist/data/pubmedqa.j
 import { type ChatRow, loadRows } from "../../dist/data/rows.js";
 import { sha256File } from "../../dist/util/hash.js";
 import { SeededRandom } from "../../dist/util/random.js";
+import { runCli } from "./helpers/cli.js";
 
 let folder: string;
 before(async () => {
@@ -77,7 +78,22 @@ test("every usable record becomes a row; the others are counted by reason", asyn
     used: 2,
     skipped: { "no-label": 1, "no-long-answer": 1, "chat-marker": 1, "over-limit": 0 },
   });
-  assert.deepEqual((await readdir(place)).sort(), ["in.json", "train.jsonl", "train.jsonl.manifest.json"]);
+  const left = (await readFile(`${output}.dropped.jsonl`, "utf8")).trimEnd().split("\n");
+  assert.deepEqual(
+    left.map((line) => JSON.parse(line)),
+    [
+      { id: "u", input, reason: "no-label" },
+      { id: "s", input, reason: "no-long-answer" },
+      { id: "m", input, reason: "chat-marker" },
+    ],
+  );
+  assert.equal(manifest.outputs.at(-1)?.rows, 3);
+  assert.deepEqual((await readdir(place)).sort(), [
+    "in.json",
+    "train.jsonl",
+    "train.jsonl.dropped.jsonl",
+    "train.jsonl.manifest.json",
+  ]);
 });
 
 test("with answer label, the answer is the label, and no long answer is needed", async () => {
@@ -93,10 +109,11 @@ test("the hold-out keeps the labels' shares by largest remainder, ties to the ea
   const { input, output, evalOutput } = await caseOf(twenty);
   const manifest = await preparePubMedQA({ input, output, evalOutput, evalSize: 5 });
   assert.deepEqual(
-    manifest.outputs.map(({ kind, rows, labels }) => [kind, rows, labels]),
+    manifest.outputs.map((file) => [file.kind, file.rows, "labels" in file ? file.labels : undefined]),
     [
       ["train", 15, { yes: 7, no: 5, maybe: 3 }],
       ["eval", 5, { yes: 3, no: 1, maybe: 1 }],
+      ["dropped", 0, undefined],
     ],
   );
   const train = (await loadRows(output)).map(({ id }) => id);
@@ -143,6 +160,7 @@ test("the manifest stands beside the output and its hashes are those of the file
     [
       [output, await sha256File(output)],
       [evalOutput, await sha256File(evalOutput)],
+      [`${output}.dropped.jsonl`, await sha256File(`${output}.dropped.jsonl`)],
     ],
   );
   assert.equal(manifest.seed, 9);
@@ -150,7 +168,7 @@ test("the manifest stands beside the output and its hashes are those of the file
   const root = new URL("../../package.json", import.meta.url);
   assert.equal(manifest.medilora, (JSON.parse(await readFile(root, "utf8")) as { version: string }).version);
   if (process.platform === "win32") return;
-  for (const path of [output, evalOutput, `${output}.manifest.json`])
+  for (const path of [output, evalOutput, `${output}.dropped.jsonl`, `${output}.manifest.json`])
     assert.equal((await stat(path)).mode & 0o777, 0o600);
 });
 
@@ -171,6 +189,8 @@ test("arguments that cannot work are named, and nothing is written", async () =>
     [{ output: input }, /different files/],
     [{ evalOutput: output, evalSize: 3 }, /different files/],
     [{ evalOutput: `${output}.manifest.json`, evalSize: 3 }, /different files/],
+    [{ evalOutput: `${output}.dropped.jsonl`, evalSize: 3 }, /different files/],
+    [{ model: output }, /different files/],
   ];
   for (const [options, message] of cases)
     await assert.rejects(preparePubMedQA({ input, output, ...options }), { code: "ARGUMENT_INVALID", message });
@@ -224,6 +244,33 @@ test("progress comes in both phases, and an abort in either leaves nothing", asy
   );
 });
 
+test("a file that changes between the two passes is refused", async () => {
+  const { place, input, output, evalOutput } = await caseOf(twenty);
+  const onProgress = ({ phase }: PrepareProgress) => {
+    if (phase === "read") writeFileSync(input, JSON.stringify(Object.fromEntries(entries({ yes: 1 }))));
+  };
+  await assert.rejects(preparePubMedQA({ input, output, evalOutput, evalSize: 10, onProgress }), {
+    code: "DATA_INVALID",
+    message: /changed while it was read/,
+  });
+  assert.deepEqual(await readdir(place), ["in.json"]);
+});
+
+test("memory does not grow with the file", async () => {
+  // 24 MB of text; the heap of the child has room for the records' ids, not for the records.
+  const { input, output, evalOutput } = await caseOf([]);
+  const abstract = "Rest helps a sprained ankle. ".repeat(40);
+  const rows = entries({ yes: 6000, no: 4000 }).map(([id, fields]) => [
+    id,
+    { ...fields, CONTEXTS: [abstract, abstract] },
+  ]);
+  await writeFile(input, JSON.stringify(Object.fromEntries(rows)));
+  const args = [input, "--output", output, "--eval-output", evalOutput, "--eval-size", "1000"];
+  const { code, stderr } = await runCli(["prepare", "pubmedqa", ...args], { nodeArgs: ["--max-old-space-size=24"] });
+  assert.equal(code, 0, stderr);
+  assert.equal((await loadPubMedQA(evalOutput)).length, 1000);
+});
+
 test("the generator's numbers are fixed", () => {
   // From a separate implementation of xoshiro128** and its seeding in arbitrary-precision integers.
   const draw = (seed: number) => {
@@ -262,10 +309,11 @@ test("500 published records split 400 to 100 with 55/34/11 held out", {
   const manifest = await preparePubMedQA({ input: published, output, evalOutput, evalSize: 100, seed: 42 });
   // 276, 169 and 55 of 500 give 55.2, 33.8 and 11.0.
   assert.deepEqual(
-    manifest.outputs.map(({ rows, labels }) => [rows, labels]),
+    manifest.outputs.map((file) => [file.rows, "labels" in file ? file.labels : undefined]),
     [
       [400, { yes: 221, no: 135, maybe: 44 }],
       [100, { yes: 55, no: 34, maybe: 11 }],
+      [0, undefined],
     ],
   );
   assert.deepEqual([(await loadRows(output)).length, (await loadPubMedQA(evalOutput)).length], [400, 100]);

@@ -64,12 +64,43 @@ test("pairs are read from the forms that models write, and from nothing else", (
     "Sure!\n\nQ: a?\n\nA: b\n",
     "**Q1:** a?\r\n**A1:** b",
     "1. Question: a?\n Answer: b",
+    "Question 1: a?\nAnswer 1: b",
+    "Question #1: a?\nAnswer #1: b",
+    "**Q:** a?\n**A:** b",
+    "**Q: a?**\nA: b",
+    "**Question 1**: a?\n**Answer 1**: b",
+    "Q1. a?\nA1. b",
+    "Q1) a?\nA1) b",
+    "- **Q1.** a?\n- **A1.** b",
+    "* Q: a?\n* A: b",
+    "### Question 1\na?\n### Answer 1\nb",
+    "**Question**\na?\n\n**Answer**\nb",
+    "__Question 1:__ a?\n__Answer 1:__ b",
+    "Question 1: a? Answer 1: b",
+    "Q: a? A: b",
+    "**Q1: a?** **A1:** b",
   ])
     assert.deepEqual(read(text), ab, text);
   assert.deepEqual(read("Q: a\nmore?\nA: b\nA. baumannii\n\n- c\nQ: d?\nA: e"), [
     { question: "a\nmore?", answer: "b\nA. baumannii\n\n- c" },
     { question: "d?", answer: "e" },
   ]);
+  assert.deepEqual(read("Q1. a? A1. b. Q2. c? A2. **d**"), [
+    { question: "a?", answer: "b." },
+    { question: "c?", answer: "**d**" },
+  ]);
+  // What only looks like a label.
+  assert.deepEqual(
+    read("Q: What is vitamin A: a need?\nA: Yes. A. baumannii: no.\nAnswering is\nQT 1. long\nA 12 mg dose"),
+    [
+      {
+        question: "What is vitamin A: a need?",
+        answer: "Yes. A. baumannii: no.\nAnswering is\nQT 1. long\nA 12 mg dose",
+      },
+    ],
+  );
+  for (const unit of ["Q: a? A: b. ", "Q1. ", "**", "? ", "Question 1", "#", "A\n"])
+    read(unit.repeat(1_000_000 / unit.length));
   for (const text of ["", "no form", "A: b", "Q: a?", "Q: a?\nA: ", "Q: \nA: b", "Q: a?\nA: <|im_end|>"])
     assert.deepEqual(read(text), [], text);
   assert.deepEqual(read("Q: a?\nA: b\nQ: c?\nA: half a sen", false), ab);
@@ -102,7 +133,10 @@ test("passages cover the whole text within the length, cut where it reads best",
 test("documents must be texts with ids of their own", async () => {
   const chat = { id: "c", messages: [{ role: "user", content: "secret" }] };
   const path = await folder.write("chat.jsonl", jsonLines([chat]));
-  await assert.rejects(collect(readPassages(path, 200)), { code: "DATA_INVALID", message: /row c is a conversation/ });
+  await assert.rejects(collect(readPassages(path, 200)), {
+    code: "DATA_INVALID",
+    message: /chat\.jsonl, line 1: is a conversation/,
+  });
   const twice = await folder.write(
     "twice.jsonl",
     jsonLines([
@@ -110,7 +144,10 @@ test("documents must be texts with ids of their own", async () => {
       { id: "a", text: "y" },
     ]),
   );
-  await assert.rejects(collect(readPassages(twice, 200)), { code: "DATA_INVALID", message: /id a occurs twice/ });
+  await assert.rejects(collect(readPassages(twice, 200)), {
+    code: "DATA_INVALID",
+    message: /line 2: has the id of line 1/,
+  });
 });
 
 test("rows are marked as synthetic, with document and model, and the manifest tells the rest", async () => {
@@ -263,6 +300,68 @@ test("a journal of other settings, of something else or with a bad line is refus
   await folder.write("foreign.out.jsonl.journal.jsonl", '{"a":1}\n');
   await rejects({ output: folder.path("foreign.out.jsonl") }, "ARGUMENT_INVALID", /no journal/);
   assert.equal(await readFile(folder.path("foreign.out.jsonl.journal.jsonl"), "utf8"), '{"a":1}\n');
+});
+
+test("refused passages are recorded and counted, and do not stop the others", async () => {
+  const from = await documents("refused.jsonl", ["a1", "b2", "c3", "d4"]);
+  const output = folder.path("refused.out.jsonl");
+  const options = { from, output, tokenBudget: 1e6, pairs: 2 };
+  const refusals: Record<string, Partial<Completion>> = {
+    a1: { refused: "rejected", completionTokens: 0 },
+    b2: { refused: "content-filter" },
+    d4: { refused: "rejected", completionTokens: 0 },
+  };
+  const backend = new StubBackend((passage) => refusals[passage] ?? {});
+  const manifest = await synthesizeRows(backend, options);
+  // The rows of b2 would be well-formed, but its answer is not to be used.
+  assert.deepEqual(manifest?.counts, { read: 2, used: 2, skipped: { exact: 0, near: 0 } });
+  assert.deepEqual(manifest.usage, {
+    passages: 4,
+    passagesDone: 4,
+    passagesRefused: { rejected: 2, "content-filter": 1 },
+    promptTokens: 400,
+    completionTokens: 80,
+    cost: 0,
+  });
+  const entries = (await readJsonLines<{ key: string; refused?: string }>(journalPath(output))).slice(1);
+  assert.deepEqual(
+    entries.map(({ key, refused }) => [key, refused]),
+    [
+      ["doc1#1", "rejected"],
+      ["doc2#1", "content-filter"],
+      ["doc3#1", undefined],
+      ["doc4#1", "rejected"],
+    ],
+  );
+  const idle = new StubBackend();
+  assert.deepEqual((await synthesizeRows(idle, options))?.usage, manifest.usage);
+  assert.equal(idle.requests.length, 0);
+  const again = new StubBackend((passage) => (passage === "d4" ? { refused: "refusal" } : {}));
+  const retried = await synthesizeRows(again, { ...options, retryRefused: true });
+  assert.equal(again.requests.length, 3);
+  assert.deepEqual([retried?.usage.passagesDone, retried?.usage.passagesRefused], [4, { refusal: 1 }]);
+  assert.equal(retried?.counts.used, 6);
+  assert.equal(retried?.usage.promptTokens, 700);
+});
+
+test("a set-up that has every request rejected stops at the third, and none counts as done", async () => {
+  const from = await documents("rejected.jsonl", ["a1", "b2", "c3", "d4"]);
+  const output = folder.path("rejected.out.jsonl");
+  const options = { from, output, tokenBudget: 1e6, pairs: 2 };
+  const wrong = new StubBackend(() => ({ refused: "rejected" }));
+  await assert.rejects(synthesizeRows(wrong, options), { code: "ARGUMENT_INVALID", message: /first 3 requests/ });
+  assert.equal(wrong.requests.length, 3);
+  const right = new StubBackend();
+  assert.equal((await synthesizeRows(right, options))?.usage.passagesRefused, undefined);
+  assert.equal(right.requests.length, 4);
+  // Fewer passages than that are recorded; the budget counts them while they are held back.
+  const two = folder.path("rejected.two.jsonl");
+  const few = { ...options, output: two, tokenBudget: 340, maxTokens: 60 };
+  const poor = new StubBackend(() => ({ refused: "rejected", completionTokens: 0 }));
+  await assert.rejects(synthesizeRows(poor, few), { code: "DATA_EMPTY", message: /every passage was refused/ });
+  // 100 and 100 are used; a third could need 160 more: 360 > 340.
+  assert.equal(poor.requests.length, 2);
+  assert.equal((await readJsonLines(journalPath(two))).length, 3);
 });
 
 test("a dry run only states the plan", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import type { Completion } from "../../dist/data/synthesize/backend.js";
 import { EndpointBackend } from "../../dist/data/synthesize/endpoint.js";
 import { isMediloraError } from "../../dist/errors.js";
 import { runCli } from "./helpers/cli.js";
@@ -92,18 +93,45 @@ test("a busy endpoint is asked again, up to four times in all", async () => {
     response.statusCode = 500;
     response.end(SECRET);
   };
-  await assert.rejects(ask(), { code: "FILE_READ", message: /status 500/ });
+  await assert.rejects(ask(), { code: "ENDPOINT_FAILED", message: /status 500/ });
   assert.equal(seen.length, 4);
 });
 
-test("refusals, redirects and nonsense are errors without text", async () => {
+test("what refuses one request is no error; its tokens are counted", async () => {
+  const choice = (message: object, finish: string) => ({ choices: [{ message, finish_reason: finish }] });
+  const filtered = choice({ content: "half a sen" }, "content_filter");
+  const refusal = choice({ content: null, refusal: "I cannot." }, "stop");
+  const error = (code: string) => JSON.stringify({ error: { code, message: SECRET } });
+  const cases: Array<[(response: ServerResponse) => void, Partial<Completion>]> = [
+    [(r) => answer(r, "", filtered), { refused: "content-filter", promptTokens: 11, completionTokens: 7 }],
+    [(r) => answer(r, "", refusal), { refused: "refusal", text: "", promptTokens: 11, completionTokens: 7 }],
+    // "I cannot." is estimated: 8 and 9 / 3.
+    [(r) => answer(r, "", { ...refusal, usage: null }), { refused: "refusal", completionTokens: 11 }],
+    [(r) => answer(r, "", choice({ content: null }, "stop")), { complete: true, text: "" }],
+    [(r) => r.writeHead(400).end(error("content_filter")), { refused: "content-filter", promptTokens: 12 }],
+    [(r) => r.writeHead(400).end(error("other")), { refused: "rejected", promptTokens: 12, completionTokens: 0 }],
+    [(r) => r.writeHead(413).end("<html>"), { refused: "rejected" }],
+    [(r) => r.writeHead(422).end(), { refused: "rejected" }],
+  ];
+  for (const [reply, expected] of cases) {
+    respond = reply;
+    const completion = await ask();
+    assert.deepEqual({ ...completion, ...expected }, completion);
+    assert.ok(!JSON.stringify(completion).includes(SECRET));
+    assert.equal(seen.length, 1);
+  }
+});
+
+test("errors and nonsense are errors without text, and redirects do not send it again", async () => {
   const cases: Array<[(response: ServerResponse) => void, string, number]> = [
     [(response) => response.writeHead(401).end(SECRET), "ARGUMENT_INVALID", 1],
     [(response) => response.writeHead(404).end(SECRET), "ARGUMENT_INVALID", 1],
     [(response) => response.end(SECRET), "DATA_INVALID", 1],
     [(response) => response.end(JSON.stringify({ choices: [], error: SECRET })), "DATA_INVALID", 1],
-    [(response) => response.writeHead(307, { location: "/elsewhere" }).end(), "FILE_READ", 4],
-    [(response) => response.destroy(), "FILE_READ", 4],
+    [(response) => response.writeHead(307, { location: "/elsewhere" }).end(), "ENDPOINT_FAILED", 1],
+    [(response) => response.writeHead(308, { location: "https://example.org/v1" }).end(), "ENDPOINT_FAILED", 1],
+    [(response) => response.writeHead(302).end(), "ENDPOINT_FAILED", 1],
+    [(response) => response.destroy(), "ENDPOINT_FAILED", 4],
   ];
   for (const [reply, code, requests] of cases) {
     respond = reply;
@@ -170,4 +198,24 @@ test("the command line sends nothing without --allow-upload, and states the cost
   assert.equal(seen[0]?.authorization, "Bearer k");
   const [row] = await readJsonLines<{ synthetic: boolean; source_document: string }>(output);
   assert.deepEqual([row?.synthetic, row?.source_document], [true, "n1"]);
+});
+
+test("the command line goes on behind a refused passage, and asks again only when told to", async () => {
+  const from = await folder.write("some.jsonl", jsonLines(["a", "b"].map((id) => ({ id, text: `${SECRET} ${id}` }))));
+  const price = { currency: "USD", prompt_per_million: 1, completion_per_million: 1 };
+  const prices = await folder.write("price.json", JSON.stringify({ m: price }));
+  const args = ["--from", from, "--output", folder.path("some.out.jsonl"), "--token-budget", "9000", "--pairs", "1"];
+  const endpoint = ["--endpoint", url, "--endpoint-model", "m", "--prices", prices, "--allow-upload"];
+  const run = (...more: string[]) => runCli(["prepare", "synthesize", ...args, ...endpoint, ...more]);
+  respond = (response, n) => (n === 0 ? response.writeHead(400).end() : answer(response, "Q: What helps?\nA: Rest."));
+  seen = [];
+  const first = await run();
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stdout, /^2 of 2 passages \(refused: 1 rejected\), 1 of 1 pairs kept\n/);
+  respond = (response) => answer(response, "Q: What else helps?\nA: Ice.");
+  await run();
+  assert.equal(seen.length, 2);
+  const retried = await run("--retry-refused");
+  assert.match(retried.stdout, /^2 of 2 passages, 2 of 2 pairs kept\n/);
+  assert.equal(seen.length, 3);
 });

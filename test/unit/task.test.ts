@@ -59,11 +59,11 @@ test("the package's sample is prepared whole, every prompt its own", async () =>
   assert.ok(questions.every(({ prompt }) => prompt.endsWith("<|im_end|>\n<|im_start|>assistant\n")));
 });
 
-test("a gold label that the task does not know is refused by the question's id", async () => {
+test("a gold label that the task does not know is refused by the question's number", async () => {
   const path = join(folder, "three.json");
   await writeFile(path, pubmedqaJson(["yes", "no", "maybe"]));
   const binary: GenerationTask = { ...pubmedqaTask, labels: ["yes", "no"] };
-  await assert.rejects(prepareQuestions(binary, path), refused("DATA_INVALID", /question q3: the gold label/));
+  await assert.rejects(prepareQuestions(binary, path), refused("DATA_INVALID", /question 3: the gold label/));
 });
 
 test("an empty set and a repeated id are refused by the loader", async () => {

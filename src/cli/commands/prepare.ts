@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
-import type { PrepareManifest, PubMedQAAnswer } from "../../data/prepare.js";
+import type { PubMedQAAnswer } from "../../data/prepare.js";
 import { SEED_MAX, wholeNumber } from "../options.js";
+import { fileLine, usedLine } from "../preparedText.js";
 import type { CliContext } from "../run.js";
 import { addQaSources } from "./prepareQa.js";
 import { addSynthesize } from "./prepareSynthesize.js";
@@ -13,6 +14,7 @@ interface PreparePubMedQAFlags {
   seed?: number;
   limit?: number;
   answer?: PubMedQAAnswer;
+  model?: string;
   json?: boolean;
 }
 
@@ -30,7 +32,10 @@ function preparePubMedQACommand(command: Command, { signal, out }: CliContext): 
   command
     .description("PubMedQA's published JSON to chat rows, with a held-out set for evaluation")
     .argument("<input>", "PubMedQA JSON, such as ori_pqal.json")
-    .requiredOption("--output <file>", "training rows, JSON lines; the manifest goes to <file>.manifest.json")
+    .requiredOption(
+      "--output <file>",
+      "training rows, JSON lines; <file>.dropped.jsonl and <file>.manifest.json beside",
+    )
     .option("--eval-output <file>", "held-out records, PubMedQA JSON; goes with --eval-size")
     .option("--eval-size <n>", "records to hold out, label shares kept", wholeNumber(1))
     .option("--seed <n>", "chooses the held-out records (default: 0)", wholeNumber(0, SEED_MAX))
@@ -38,23 +43,13 @@ function preparePubMedQACommand(command: Command, { signal, out }: CliContext): 
     .addOption(
       new Option("--answer <form>", "what the assistant's turn holds").choices(["label-and-long-answer", "label"]),
     )
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
     .option("--json", "print the manifest as JSON")
     .action(async (input: string, { json, ...flags }: PreparePubMedQAFlags) => {
       const { preparePubMedQA } = await import("../../data/prepare.js");
       const manifest = await preparePubMedQA({ input, ...flags, signal });
-      if (json) out.json(manifest);
-      else out.data(summary(manifest));
+      if (json) return out.json(manifest);
+      out.data(usedLine(manifest.counts, "records"));
+      for (const file of manifest.outputs) if ("labels" in file) out.data(fileLine(file));
     });
-}
-
-function summary({ counts, outputs }: PrepareManifest): string {
-  const skipped = Object.entries(counts.skipped)
-    .filter(([, count]) => count > 0)
-    .map(([reason, count]) => `${count} ${reason}`);
-  const used = `${counts.used} of ${counts.read} records used${skipped.length > 0 ? `; skipped: ${skipped.join(", ")}` : ""}`;
-  const files = outputs.map(({ kind, path, rows, labels }) => {
-    const shares = Object.entries(labels).map(([label, count]) => `${count} ${label}`);
-    return `${kind.padEnd(5)}  ${path}: ${rows} rows (${shares.join(", ")})`;
-  });
-  return [used, ...files].join("\n");
 }

@@ -4,6 +4,7 @@ import type { DialogueForm } from "../../data/dialogue.js";
 import type { FieldMapping } from "../../data/formats/mapping.js";
 import type { PrepareRowsOptions, RowsManifest } from "../../data/prepareRows.js";
 import { gather, wholeNumber } from "../options.js";
+import { fileLine, usedLine } from "../preparedText.js";
 import type { CliContext } from "../run.js";
 
 interface CommonFlags extends Omit<PrepareRowsOptions, "inputs" | "signal" | "onProgress"> {
@@ -67,7 +68,7 @@ function addAny(command: Command, context: CliContext): void {
   source(command, "any .jsonl, .json, .csv or .parquet to rows (OpenAI messages and ShareGPT are recognised)")
     .option(
       "--map <key=field>",
-      "which field is id, text, messages, system, question, context, answer or label; several times",
+      "which field is id, text, messages, system, instruction, question, context, answer or label; several times",
       gather(String),
     )
     .option("--records <field>", "of a JSON file that is one object: the field with the array of records")
@@ -112,13 +113,6 @@ function print({ out }: CliContext, { json }: CommonFlags, manifest: RowsManifes
     out.json(manifest);
     return;
   }
-  const { counts, outputs } = manifest;
-  const [{ path, rows, characters, tokens, labels }] = outputs;
-  const skipped = Object.entries(counts.skipped).map(([reason, count]) => `${count} ${reason}`);
-  out.data(
-    `${counts.used} of ${counts.read} records used${skipped.length > 0 ? `; skipped: ${skipped.join(", ")}` : ""}`,
-  );
-  const shares = Object.entries(labels).map(([label, count]) => `${count} ${label}`);
-  const sizes = [`${rows} rows`, `${characters} characters`, ...(tokens === undefined ? [] : [`${tokens} tokens`])];
-  out.data(`train  ${path}: ${sizes.join(", ")}${shares.length > 0 ? ` (${shares.join(", ")})` : ""}`);
+  out.data(usedLine(manifest.counts, "records"));
+  out.data(fileLine(manifest.outputs[0]));
 }

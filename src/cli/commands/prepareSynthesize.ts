@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { SynthesisBackend } from "../../data/synthesize/backend.js";
 import type { ModelPrice } from "../../data/synthesize/cost.js";
 import type { SynthesisPlan } from "../../data/synthesize/plan.js";
+import type { SynthesisManifest } from "../../data/synthesize/writeRows.js";
 import { MediloraError } from "../../errors.js";
 import { SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
@@ -21,6 +22,7 @@ interface SynthesizeFlags {
   maxTokens?: number;
   passageCharacters?: number;
   seed?: number;
+  retryRefused?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -44,6 +46,7 @@ export function addSynthesize(prepare: Command, { signal, out }: CliContext): vo
     .option("--max-tokens <n>", "most tokens of an answer (default: 200 a pair)", wholeNumber(1))
     .option("--passage-characters <n>", "longest passage (default: 3000)", wholeNumber(200))
     .option("--seed <n>", "seed of the draws (default: 0)", wholeNumber(0, SEED_MAX))
+    .option("--retry-refused", "ask again about passages that were refused before")
     .option("--dry-run", "only state what a fresh run needs and costs")
     .option("--json", "print the manifest, or with --dry-run the plan, as JSON")
     .action(async (flags: SynthesizeFlags) => {
@@ -60,14 +63,20 @@ export function addSynthesize(prepare: Command, { signal, out }: CliContext): vo
       });
       if (manifest === undefined) return;
       if (flags.json) return out.json(manifest);
-      const { counts, usage, outputs } = manifest;
-      out.data(`${usage.passagesDone} of ${usage.passages} passages, ${counts.used} of ${counts.read} pairs kept`);
-      out.data(`train  ${outputs[0]?.path}: ${counts.used} rows; cost ${money(usage.cost, usage.currency)}`);
+      printManifest(out, manifest);
     });
 }
 
-function pick({ from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, dryRun }: SynthesizeFlags) {
-  return { from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, dryRun };
+function printManifest(out: CliContext["out"], { counts, usage, outputs }: SynthesisManifest): void {
+  const refused = Object.entries(usage.passagesRefused ?? {}).map(([reason, count]) => `${count} ${reason}`);
+  const left = refused.length > 0 ? ` (refused: ${refused.join(", ")})` : "";
+  out.data(`${usage.passagesDone} of ${usage.passages} passages${left}, ${counts.used} of ${counts.read} pairs kept`);
+  out.data(`train  ${outputs[0]?.path}: ${counts.used} rows; cost ${money(usage.cost, usage.currency)}`);
+}
+
+function pick(flags: SynthesizeFlags) {
+  const { from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, retryRefused, dryRun } = flags;
+  return { from, output, tokenBudget, pairs, maxTokens, passageCharacters, seed, retryRefused, dryRun };
 }
 
 async function openBackend(flags: SynthesizeFlags): Promise<{ backend: SynthesisBackend; price?: ModelPrice }> {

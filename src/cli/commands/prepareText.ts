@@ -3,9 +3,10 @@ import type { Manifest } from "../../data/manifest.js";
 import type { MimicInput, PrepareMimicOptions } from "../../data/mimic/prepareMimic.js";
 import type { Strip } from "../../data/textbookText.js";
 import { wholeNumber } from "../options.js";
+import { usedLine } from "../preparedText.js";
 import type { CliContext } from "../run.js";
 
-interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit"> {
+interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit" | "model"> {
   db?: string;
   table?: string;
   output?: string;
@@ -16,6 +17,7 @@ interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit"> {
 
 interface OutputFlags {
   output: string;
+  model?: string;
   json?: boolean;
 }
 
@@ -49,19 +51,29 @@ function addMimic(command: Command, context: CliContext): void {
         "output",
       ),
     )
-    .option("--json", "print the manifest as JSON")
-    .action(async (input: string | undefined, flags: MimicFlags) => {
-      const source = mimicInput(command, context, input, flags);
-      const { explainMimic, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
-      const sections = flags.sections as PrepareMimicOptions["sections"];
-      const { signal } = context;
-      if (flags.explain !== undefined)
-        context.out.data(await explainMimic({ input: source, sections, signal, rowId: flags.explain }));
-      else if (flags.output !== undefined) {
-        const { categories, limit, output } = flags;
-        print(context, flags, await prepareMimic({ input: source, output, categories, sections, limit, signal }));
-      } else command.error("error: required option '--output <file>' not specified");
-    });
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
+    .option("--json", "print the manifest, or with --explain the steps, as JSON")
+    .action((input: string | undefined, flags: MimicFlags) => runMimic(command, context, input, flags));
+}
+
+async function runMimic(
+  command: Command,
+  context: CliContext,
+  csv: string | undefined,
+  flags: MimicFlags,
+): Promise<void> {
+  const input = mimicInput(command, context, csv, flags);
+  const { explainMimic, explainMimicSteps, prepareMimic } = await import("../../data/mimic/prepareMimic.js");
+  const { categories, limit, output, model, explain: rowId } = flags;
+  const sections = flags.sections as PrepareMimicOptions["sections"];
+  const { signal, out } = context;
+  if (rowId !== undefined) {
+    const note = { input, sections, signal, rowId };
+    if (flags.json) out.json(await explainMimicSteps(note));
+    else out.data(await explainMimic(note));
+  } else if (output !== undefined)
+    print(context, flags, await prepareMimic({ input, output, categories, sections, limit, model, signal }));
+  else command.error("error: required option '--output <file>' not specified");
 }
 
 function mimicInput(command: Command, context: CliContext, csv: string | undefined, flags: MimicFlags): MimicInput {
@@ -87,10 +99,11 @@ function addTextbook(command: Command, context: CliContext): void {
         "symbols keeps sentence punctuation, all strips that too (default: symbols)",
       ).choices(["symbols", "all"]),
     )
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
     .option("--json", "print the manifest as JSON")
-    .action(async (inputs: string[], { output, strip, ...flags }: OutputFlags & { strip?: Strip }) => {
+    .action(async (inputs: string[], { output, strip, model, ...flags }: OutputFlags & { strip?: Strip }) => {
       const { prepareTextbook } = await import("../../data/textbook.js");
-      print(context, flags, await prepareTextbook({ inputs, output, strip, signal: context.signal }));
+      print(context, flags, await prepareTextbook({ inputs, output, strip, model, signal: context.signal }));
     });
 }
 
@@ -102,10 +115,11 @@ function addGuidelines(command: Command, context: CliContext): void {
       "--output <file>",
       "completion rows, JSON lines; manifest and records of the documents stand beside it",
     )
+    .option("--model <file>", "GGUF model whose tokenizer counts the tokens")
     .option("--json", "print the manifest as JSON")
-    .action(async (input: string, { output, ...flags }: OutputFlags) => {
+    .action(async (input: string, { output, model, ...flags }: OutputFlags) => {
       const { prepareGuidelines } = await import("../../data/guidelines.js");
-      const manifest = await prepareGuidelines({ input, output, signal: context.signal });
+      const manifest = await prepareGuidelines({ input, output, model, signal: context.signal });
       const sources = Object.entries(manifest.bySource).map(
         ([name, { used, read, characters }]) => `  ${name}: ${used} of ${read}, ${characters} characters`,
       );
@@ -118,11 +132,11 @@ function print({ out }: CliContext, { json }: { json?: boolean }, manifest: Mani
     out.json(manifest);
     return;
   }
-  const { read, used, skipped } = manifest.counts;
-  const reasons = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
-  const first = `${used} of ${read} documents used${reasons.length > 0 ? `; skipped: ${reasons.join(", ")}` : ""}`;
-  const files = manifest.outputs.map(({ kind, path, rows }) => `${kind.padEnd(9)}  ${path}: ${rows} rows`);
-  out.data([first, ...details, ...files].join("\n"));
+  const files = manifest.outputs.map(
+    ({ kind, path, rows, tokens }) =>
+      `${kind.padEnd(9)}  ${path}: ${rows} rows${tokens === undefined ? "" : `, ${tokens} tokens`}`,
+  );
+  out.data([usedLine(manifest.counts, "documents"), ...details, ...files].join("\n"));
 }
 
 /** A list with commas, or one word that stands for another choice. */

@@ -38,7 +38,7 @@ export async function* readRecords(path: string, options: ReadRecordsOptions = {
 /**
  * The format of a data file: Parquet and JSON by their first bytes, CSV by its name. What begins with `{` is JSON lines
  * when its first line is a whole object: published sets have such files under the name .json.
- * @throws MediloraError `DATA_INVALID` for anything else; `FILE_NOT_FOUND`, `FILE_READ`
+ * @throws MediloraError `DATA_INVALID` for anything else; `DATA_EMPTY`, `FILE_NOT_FOUND`, `FILE_READ`
  */
 export async function detectFormat(path: string): Promise<RecordFormat> {
   const bytes = await head(path);
@@ -49,6 +49,7 @@ export async function detectFormat(path: string): Promise<RecordFormat> {
   const first = text.trimStart()[0];
   if (first === "[") return "json";
   if (first === "{") return isJsonLines(text, extension) ? "jsonl" : "json";
+  if (first === undefined) throw new MediloraError("DATA_EMPTY", `${path} is empty. Give a file with records.`);
   throw new MediloraError(
     "DATA_INVALID",
     `${path}: is none of .jsonl, .json, .csv and .parquet by its name and first bytes. Convert it to one of these.`,

@@ -1,7 +1,7 @@
 import { MediloraError } from "../../errors.js";
 import type { ChatMessage, ChatRole } from "../rows.js";
 import { chatItem, type SourceItem, textItem } from "../textRow.js";
-import { isObject, recordError, type SourceRecord } from "./record.js";
+import { isObject, numberText, recordError, type SourceRecord } from "./record.js";
 
 /** Which field of a record holds what. A value is a field's name, or a path with dots: `answers.0.text`. */
 export interface FieldMapping {
@@ -11,6 +11,8 @@ export interface FieldMapping {
   /** An array of `{role, content}`, or of `{from, value}` as in ShareGPT; excludes question, context and answer. */
   messages?: string;
   system?: string;
+  /** The system turn; where the question is missing or blank, the question instead, as in Alpaca's files. */
+  instruction?: string;
   question?: string;
   /** Goes before the question: `Context: <context> Question: <question>`, as in PubMedQA. Lists are joined by spaces. */
   context?: string;
@@ -18,7 +20,17 @@ export interface FieldMapping {
   label?: string;
 }
 
-export const MAPPING_KEYS = ["id", "text", "messages", "system", "question", "context", "answer", "label"] as const;
+export const MAPPING_KEYS = [
+  "id",
+  "text",
+  "messages",
+  "system",
+  "instruction",
+  "question",
+  "context",
+  "answer",
+  "label",
+] as const;
 
 /** Shapes that are recognised without a mapping, by the fields of the first record, the first that fits. */
 const KNOWN_SHAPES: ReadonlyArray<{ fields: readonly string[]; mapping: FieldMapping }> = [
@@ -26,25 +38,25 @@ const KNOWN_SHAPES: ReadonlyArray<{ fields: readonly string[]; mapping: FieldMap
   { fields: ["conversations"], mapping: { messages: "conversations", system: "system" } },
   { fields: ["text"], mapping: { text: "text" } },
   {
-    fields: ["instruction", "input", "output"],
-    mapping: { system: "instruction", question: "input", answer: "output" },
+    fields: ["instruction", "output"],
+    mapping: { instruction: "instruction", question: "input", answer: "output" },
   },
   { fields: ["question", "answer"], mapping: { question: "question", context: "context", answer: "answer" } },
   { fields: ["prompt", "completion"], mapping: { question: "prompt", answer: "completion" } },
 ];
 
 /**
- * The mapping of a known shape: OpenAI `messages`, ShareGPT `conversations`, `text`, `instruction`/`input`/`output`,
- * `question`/`answer` or `prompt`/`completion`; `id` and `label` go along where the record has them.
+ * The mapping of a known shape: OpenAI `messages`, ShareGPT `conversations`, `text`, Alpaca's `instruction`/`output` with or
+ * without `input`, `question`/`answer` or `prompt`/`completion`; `id` and `label` go along where the record has them.
  * @throws MediloraError `DATA_INVALID` when the record has none of these shapes
  */
 export function recogniseMapping(record: SourceRecord): FieldMapping {
   const shape = KNOWN_SHAPES.find(({ fields }) => fields.every((field) => field in record.value));
   if (shape === undefined)
     throw recordError(record.where, "the fields have no known shape; say which is which with a mapping");
-  const present = Object.entries(shape.mapping).filter(([, field]) => (field as string) in record.value);
   const extra = (["id", "label"] as const).filter((key) => isScalar(record.value[key])).map((key) => [key, key]);
-  return Object.fromEntries([...present, ...extra]);
+  // With fields that this record lacks, such as the context: later ones may have them.
+  return { ...shape.mapping, ...Object.fromEntries(extra) };
 }
 
 /**
@@ -72,16 +84,18 @@ export function parseMapping(entries: readonly string[]): FieldMapping {
  * @throws MediloraError `ARGUMENT_INVALID`
  */
 export function checkMapping(mapping: FieldMapping): void {
-  const { text, messages, question, answer, context, system } = mapping;
+  const { text, messages, question, answer, context, system, instruction } = mapping;
   const forms = [text, messages, question ?? answer ?? context].filter((field) => field !== undefined).length;
   const problem =
     forms !== 1
       ? "needs exactly one of text, messages, or question with answer"
       : text !== undefined && system !== undefined
         ? "has a system field, which a text has no place for"
-        : text === undefined && messages === undefined && (question === undefined || answer === undefined)
-          ? "needs both question and answer"
-          : undefined;
+        : instruction !== undefined && (question === undefined || system !== undefined)
+          ? "has an instruction, which goes with question and answer, and without system"
+          : text === undefined && messages === undefined && (question === undefined || answer === undefined)
+            ? "needs both question and answer"
+            : undefined;
   if (problem !== undefined) throw new MediloraError("ARGUMENT_INVALID", `The mapping ${problem}.`);
 }
 
@@ -109,15 +123,22 @@ export function mapRecord(
 }
 
 function pair(record: SourceRecord, mapping: FieldMapping): ChatMessage[] {
-  const question = text(record, mapping.question as string);
+  const instruction = optionalText(record, mapping.instruction)?.trim() ?? "";
+  const input =
+    mapping.instruction === undefined
+      ? text(record, mapping.question as string)
+      : (optionalText(record, mapping.question) ?? "");
+  const question = input.trim() === "" ? instruction : input;
   const context = optionalText(record, mapping.context)?.trim();
-  return [
+  const turns: ChatMessage[] = [
     {
       role: "user",
       content: context && question.trim() !== "" ? `Context: ${context} Question: ${question}` : question,
     },
     { role: "assistant", content: text(record, mapping.answer as string) },
   ];
+  const isSystem = instruction !== "" && question !== instruction;
+  return isSystem ? [{ role: "system", content: instruction }, ...turns] : turns;
 }
 
 /** Names of roles as OpenAI and ShareGPT files write them. */
@@ -173,8 +194,10 @@ function text(record: SourceRecord, field: string): string {
 function optionalText(record: SourceRecord, field: string | undefined): string | undefined {
   const value = field === undefined ? undefined : at(record, field);
   if (value === undefined || value === null) return undefined;
-  if (isScalar(value)) return String(value);
-  if (Array.isArray(value) && value.every(isScalar)) return value.map(String).join(" ");
+  const textOf = (one: string | number | boolean) =>
+    typeof one === "number" ? numberText(one, record.where, field as string) : String(one);
+  if (isScalar(value)) return textOf(value);
+  if (Array.isArray(value) && value.every(isScalar)) return value.map(textOf).join(" ");
   throw recordError(record.where, `field ${field} must be text or a list of texts`);
 }
 

@@ -1,4 +1,4 @@
-import { MediloraError } from "../../errors.js";
+import { isMediloraError, MediloraError } from "../../errors.js";
 
 /** One record of a data file, whatever the file's format. */
 export interface SourceRecord {
@@ -12,6 +12,12 @@ export interface SourceRecord {
 /** `DATA_INVALID` at a place of a file. `problem` must not quote the data. */
 export function recordError(where: string, problem: string): MediloraError {
   return new MediloraError("DATA_INVALID", `${where}: ${problem}.`);
+}
+
+/** An error of ours with the line of the row that it is about. Not the row's id: that may have been made from a name. */
+export function errorAtLine(error: unknown, path: string, line: number): unknown {
+  if (!isMediloraError(error)) return error;
+  return new MediloraError(error.code, `${path}, line ${line}: ${error.message}`, { cause: error });
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -34,4 +40,13 @@ export function optionalString(record: SourceRecord, field: string): string | un
   if (value === undefined || value === null) return undefined;
   const text = stringField(record, field);
   return text.trim() === "" ? undefined : text;
+}
+
+/**
+ * The text of a number in JSON, such as an id.
+ * @throws MediloraError `DATA_INVALID` for a whole number beyond 2^53: reading it as a number has changed its last digits
+ */
+export function numberText(value: number, where: string, field: string): string {
+  if (Number.isFinite(value) && (Number.isSafeInteger(value) || !Number.isInteger(value))) return String(value);
+  throw recordError(where, `field ${field} is a number beyond 2^53, which loses digits; write it as a string`);
 }

@@ -1,6 +1,6 @@
 import { MediloraError } from "../../errors.js";
 import { DocumentWriter, documentsPath } from "../documents.js";
-import { checkDistinctFiles, type Manifest, type ManifestSource, writeManifest } from "../manifest.js";
+import { checkDistinctFiles, type Manifest, type ManifestSource, tokenizerSource, writeManifest } from "../manifest.js";
 import { type ProgressOptions, ProgressReport } from "../progress.js";
 import type { Note, NoteFilter, NoteSource } from "./notes.js";
 import { cleanNote, explainNote, type KeptSections, mimicRuleNames } from "./rules.js";
@@ -25,6 +25,8 @@ export interface PrepareMimicOptions extends ProgressOptions {
   sections?: readonly SectionName[] | "whole";
   /** Stops after so many used notes. */
   limit?: number;
+  /** A GGUF model whose tokenizer counts the tokens of the rows. */
+  model?: string;
 }
 
 export interface MimicManifest extends Manifest {
@@ -39,8 +41,8 @@ export interface MimicManifest extends Manifest {
 export const DEFAULT_CATEGORIES: readonly string[] = ["discharge summary"];
 
 /**
- * Turns MIMIC-III's notes into completion rows, one a note, with the note's row_id as id. Streams: memory does not grow
- * with the table.
+ * Turns MIMIC-III's notes into completion rows, one a note, with the note's row_id as id (`#2` behind a repeated one).
+ * Streams: of the notes that are cleaned the ids stay in memory, about 40 bytes each.
  *
  * A note is skipped when it is marked as an error (`iserror`), is of another category (`category`), has none of the
  * sections (`no-section`), or nothing is left of it (`empty`). What was done to each note of the categories stands in
@@ -49,14 +51,15 @@ export const DEFAULT_CATEGORIES: readonly string[] = ["discharge summary"];
  *   `DISK_FULL`, `FILE_WRITE`
  */
 export async function prepareMimic(options: PrepareMimicOptions): Promise<MimicManifest> {
-  const { output } = options;
+  const { output, model } = options;
   const limit = checkLimit(options.limit);
   const kept = keptSections(options.sections);
   const filter = noteFilter(options.categories);
   const { csv } = options.input;
-  checkDistinctFiles(csv === undefined ? [] : [csv], [output, documentsPath(output)]);
+  const inputs = [csv, model].filter((path) => path !== undefined);
+  checkDistinctFiles(inputs, [output, documentsPath(output)]);
   const source = openSource(options.input, filter, options.signal);
-  await using writer = await DocumentWriter.open(output);
+  await using writer = await DocumentWriter.open(output, model);
   const cleaner = new NoteWriter(writer, kept);
   const progress = new ProgressReport("read", options);
   for await (const note of source.notes()) {
@@ -74,6 +77,7 @@ export async function prepareMimic(options: PrepareMimicOptions): Promise<MimicM
       sections: kept === "whole" ? ["whole"] : [...kept],
       clean: mimicRuleNames(kept),
     },
+    ...(await tokenizerSource(model)),
     counts: writer.counts,
     sections: cleaner.sections,
     characters: cleaner.characters,
@@ -81,21 +85,49 @@ export async function prepareMimic(options: PrepareMimicOptions): Promise<MimicM
   });
 }
 
+export interface ExplainMimicOptions extends Pick<PrepareMimicOptions, "input" | "sections" | "signal"> {
+  /** The note's row_id; its category does not matter. */
+  rowId: string;
+}
+
 /**
  * One note before, after each rule, and after, as text to read; it holds the note's text.
- * @param rowId the note's row_id; its category does not matter
  * @throws MediloraError `DATA_EMPTY` when there is no such note, and what {@link prepareMimic} throws
  */
-export async function explainMimic(
-  options: Pick<PrepareMimicOptions, "input" | "sections" | "signal"> & { rowId: string },
-): Promise<string> {
-  const kept = keptSections(options.sections);
-  const { rowId } = options;
+export async function explainMimic(options: ExplainMimicOptions): Promise<string> {
+  return explainNote(await findNote(options), keptSections(options.sections));
+}
+
+/** The same for programs; it holds the note's text, too. */
+export interface MimicExplanation {
+  rowId: string;
+  /** The note as it was read. */
+  text: string;
+  /** The rules in their order, each with the text behind it, or null where it changed nothing. */
+  steps: Array<{ rule: string; text: string | null }>;
+  result: string;
+  sections: SectionName[];
+}
+
+/** What {@link explainMimic} tells, as data. */
+export async function explainMimicSteps(options: ExplainMimicOptions): Promise<MimicExplanation> {
+  const text = await findNote(options);
+  const steps: MimicExplanation["steps"] = [];
+  let before = text;
+  const clean = cleanNote(text, keptSections(options.sections), (rule, after) => {
+    steps.push({ rule, text: after === before ? null : after });
+    before = after;
+  });
+  return { rowId: options.rowId, text, steps, result: clean.text, sections: clean.sections };
+}
+
+async function findNote({ input, sections, signal, rowId }: ExplainMimicOptions): Promise<string> {
+  keptSections(sections);
   if (!/^\d{1,18}$/.test(rowId)) throw new MediloraError("ARGUMENT_INVALID", "The row_id must be a whole number.");
-  for await (const note of openSource(options.input, { categories: "all", rowId }, options.signal).notes()) {
-    if (options.signal?.aborted) throw new MediloraError("ABORTED", "The search for the note was aborted.");
+  for await (const note of openSource(input, { categories: "all", rowId }, signal).notes()) {
+    if (signal?.aborted) throw new MediloraError("ABORTED", "The search for the note was aborted.");
     if (note.rowId !== rowId) continue;
-    if (note.skip === undefined) return explainNote(note.text, kept);
+    if (note.skip === undefined) return note.text;
     throw new MediloraError("DATA_EMPTY", `Note ${rowId} is marked as an error (iserror) and is never used.`);
   }
   throw new MediloraError("DATA_EMPTY", `There is no note with row_id ${rowId}. Check the number.`);
@@ -123,8 +155,9 @@ class NoteWriter {
       length = after.length;
     });
     const outcome = this.#outcome(text, clean.text);
+    const id = this.writer.uniqueId(rowId);
     await this.writer.record({
-      id: rowId,
+      id,
       outcome,
       charactersIn: text.length,
       charactersOut: clean.text.length,
@@ -135,7 +168,7 @@ class NoteWriter {
     this.characters.in += text.length;
     this.characters.out += clean.text.length;
     for (const name of new Set(clean.sections)) this.sections[name] = (this.sections[name] ?? 0) + 1;
-    await this.writer.row(rowId, clean.text);
+    await this.writer.row(id, clean.text);
   }
 
   #outcome(before: string, after: string): string {

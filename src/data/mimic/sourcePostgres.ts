@@ -25,8 +25,14 @@ interface NoteRow {
   text: string;
 }
 
-/** Rows a round trip: some megabytes of discharge summaries. */
-const BATCH = 500;
+/**
+ * A batch is as many rows as would take this many UTF-16 units if each were as long as the longest note so far, and at most
+ * MAX_ROWS: rows of unknown length must not fill the memory, and one that is longer than all before comes in a batch of
+ * MAX_ROWS at worst.
+ */
+const BATCH_UNITS = 8 << 20;
+const FIRST_ROWS = 4;
+const MAX_ROWS = 100;
 const ATTEMPTS = 6;
 /** Connection exceptions, shutdown of the server, and its start. */
 const LOST = /^(?:08|57P0)|^E(?:CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN)/;
@@ -105,9 +111,11 @@ export class PostgresNoteSource implements NoteSource {
   }
 
   async *#notesOf(cursor: Cursor<NoteRow>, connection: Connection): AsyncGenerator<Note> {
-    for (;;) {
-      const rows = await connection.during(() => cursor.read(BATCH));
+    let longest = 1;
+    for (let size = FIRST_ROWS; ; size = Math.max(1, Math.min(MAX_ROWS, Math.floor(BATCH_UNITS / longest)))) {
+      const rows = await connection.during(() => cursor.read(size));
       if (rows.length === 0) return;
+      for (const row of rows) longest = Math.max(longest, row.text.length);
       for (const row of rows) {
         this.#lastRowId = row.row_id;
         this.#hash.update(`${row.row_id}\t${row.text}\n`);

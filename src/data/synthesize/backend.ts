@@ -14,7 +14,16 @@ export interface Completion {
   completionTokens: number;
   /** False when the answer was cut at its greatest length. */
   complete: boolean;
+  /** Why the model, or who runs it, would not answer; the text is not used then. */
+  refused?: Refusal;
 }
+
+/**
+ * `content-filter` and `refusal` are said of this passage; of a `rejected` request (HTTP 400, 413 or 422) it is not known
+ * whether the passage or the whole set-up is the cause.
+ */
+export const REFUSALS = ["content-filter", "refusal", "rejected"] as const;
+export type Refusal = (typeof REFUSALS)[number];
 
 export interface CompletionRequest {
   messages: readonly ChatMessage[];

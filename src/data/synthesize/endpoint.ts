@@ -22,12 +22,23 @@ const TEMPERATURE = 0.2;
 const BYTES_A_TOKEN = 3;
 const TOKENS_A_MESSAGE = 8;
 
+/** Statuses that are about the request's content; 400 is also that of a wrong parameter. */
+const REJECTED: readonly number[] = [400, 413, 422];
+
 const answerSchema = z.object({
   choices: z
-    .array(z.object({ message: z.object({ content: z.string() }), finish_reason: z.string().nullish() }))
+    .array(
+      z.object({
+        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
+        finish_reason: z.string().nullish(),
+      }),
+    )
     .min(1),
   usage: z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() }).nullish(),
 });
+
+/** What Azure and OpenAI answer with status 400 when their filter refuses a prompt. */
+const filteredSchema = z.object({ error: z.object({ code: z.enum(["content_filter", "content_policy_violation"]) }) });
 
 /** A model behind an OpenAI-compatible interface. It sends the prompts there: use it with the owner's permission only. */
 export class EndpointBackend implements SynthesisBackend {
@@ -56,14 +67,17 @@ export class EndpointBackend implements SynthesisBackend {
   async start(): Promise<void> {}
 
   /**
-   * Asks once, and again up to three times when the endpoint is busy or cannot be reached.
-   * @throws MediloraError `ARGUMENT_INVALID` when it refuses, `FILE_READ` when it cannot be reached, `DATA_INVALID` when
-   *   its answer cannot be read, `ABORTED`; none holds text of the prompt or of the answer
+   * Asks once, and again up to three times when the endpoint is busy or cannot be reached. What refuses this one request is
+   * no error but a completion that is `refused`; its prompt counts as paid for.
+   * @throws MediloraError `ARGUMENT_INVALID` for a wrong key, address or model; `ENDPOINT_FAILED` when it cannot be
+   *   reached, is busy, fails or points elsewhere; `DATA_INVALID` when its answer cannot be read; `ABORTED`; none holds
+   *   text of the prompt or of the answer
    */
   async complete(request: CompletionRequest): Promise<Completion> {
     for (let attempt = 1; ; attempt++) {
       const response = await this.#post(request);
       if (response?.ok) return this.#read(response, request);
+      if (response !== undefined && REJECTED.includes(response.status)) return this.#rejected(response, request);
       await response?.body?.cancel();
       const canRepeat = response === undefined || response.status === 429 || response.status >= 500;
       if (!canRepeat || attempt === ATTEMPTS) throw this.#refused(response?.status);
@@ -87,8 +101,8 @@ export class EndpointBackend implements SynthesisBackend {
         method: "POST",
         headers,
         body: JSON.stringify(body),
-        // Permission was given for this address, not for one that it points to.
-        redirect: "error",
+        // Permission was given for this address, not for one that it points to: a redirect is an answer like any other.
+        redirect: "manual",
         signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
       });
     } catch {
@@ -106,22 +120,35 @@ export class EndpointBackend implements SynthesisBackend {
         `The answer of ${this.id.url} is not that of an OpenAI-compatible interface. Check the URL.`,
       );
     const { choices, usage } = answer.data;
-    const [choice] = choices;
-    const text = choice?.message.content ?? "";
-    return {
+    const { message, finish_reason: finish } = choices[0] as (typeof choices)[number];
+    const text = message.content ?? "";
+    const written = text === "" ? (message.refusal ?? "") : text;
+    const completion: Completion = {
       text,
       promptTokens: usage?.prompt_tokens ?? this.countTokens(request.messages),
-      completionTokens: usage?.completion_tokens ?? this.countTokens([{ role: "assistant", content: text }]),
-      complete: choice?.finish_reason !== "length",
+      completionTokens: usage?.completion_tokens ?? this.countTokens([{ role: "assistant", content: written }]),
+      complete: finish !== "length",
     };
+    if (finish === "content_filter") return { ...completion, refused: "content-filter" };
+    return message.refusal ? { ...completion, refused: "refusal" } : completion;
+  }
+
+  /** Prompts that are refused may be charged for, and no usage is reported: they are counted in full. */
+  async #rejected(response: Response, { messages, signal }: CompletionRequest): Promise<Completion> {
+    const filtered = filteredSchema.safeParse(await response.json().catch(() => undefined)).success;
+    if (signal?.aborted) throw aborted();
+    const refused = filtered ? "content-filter" : "rejected";
+    return { text: "", promptTokens: this.countTokens(messages), completionTokens: 0, complete: false, refused };
   }
 
   #refused(status: number | undefined): MediloraError {
     const url = this.id.url;
-    if (status === undefined)
-      return new MediloraError("FILE_READ", `${url} cannot be reached. Check the address; what is done is kept.`);
-    if (status === 429 || status >= 500)
-      return new MediloraError("FILE_READ", `${url} answers with status ${status}. Try later; what is done is kept.`);
+    const failed = (problem: string) =>
+      new MediloraError("ENDPOINT_FAILED", `${url} ${problem}; what is done is kept.`);
+    if (status === undefined) return failed("cannot be reached. Check the address");
+    if (status < 400)
+      return failed("points to another address. The text is not sent there: name that one if it may be");
+    if (status === 429 || status >= 500) return failed(`answers with status ${status}. Try later`);
     return new MediloraError(
       "ARGUMENT_INVALID",
       `${url} refuses with status ${status}. Check the URL, the model's name and the API key.`,

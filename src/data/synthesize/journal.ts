@@ -5,6 +5,7 @@ import { fileError, MediloraError } from "../../errors.js";
 import { writeFileAtomic } from "../../util/atomicFile.js";
 import { readJsonLines } from "../formats/jsonl.js";
 import { readLines } from "../formats/text.js";
+import { REFUSALS, type Refusal } from "./backend.js";
 
 const entrySchema = z.object({
   /** Of the passage. */
@@ -13,6 +14,7 @@ const entrySchema = z.object({
   pairs: z.array(z.object({ question: z.string(), answer: z.string() })),
   promptTokens: z.int().nonnegative(),
   completionTokens: z.int().nonnegative(),
+  refused: z.enum(REFUSALS).optional(),
 });
 
 /** What came of one passage. */
@@ -28,8 +30,12 @@ const headerSchema = z.object({ type: z.literal(TYPE), key: z.record(z.string(),
 export class Journal {
   readonly path: string;
   readonly #descriptor: number;
-  /** Passages that are done. */
+  /** Passages that are done, refused ones included. */
   readonly done = new Set<string>();
+  /** Passages whose last answer was a refusal. */
+  readonly refused = new Map<string, Refusal>();
+  /** Whether some request was answered, or refused for what it holds: the endpoint works then. */
+  proven = false;
   promptTokens = 0;
   completionTokens = 0;
 
@@ -68,6 +74,11 @@ export class Journal {
     this.#count(entry);
   }
 
+  /** Has the refused passages asked again. */
+  reopenRefused(): void {
+    for (const key of this.refused.keys()) this.done.delete(key);
+  }
+
   /** Syncs to the disk and closes. Call it once. */
   close(): void {
     try {
@@ -79,8 +90,11 @@ export class Journal {
     }
   }
 
-  #count({ key, promptTokens, completionTokens }: JournalEntry): void {
+  #count({ key, promptTokens, completionTokens, refused }: JournalEntry): void {
     this.done.add(key);
+    if (refused === undefined) this.refused.delete(key);
+    else this.refused.set(key, refused);
+    if (refused !== "rejected") this.proven = true;
     this.promptTokens += promptTokens;
     this.completionTokens += completionTokens;
   }

@@ -1,5 +1,5 @@
-import { MediloraError } from "../../errors.js";
-import { isChatRow, readRows } from "../rows.js";
+import { recordError } from "../formats/record.js";
+import { isChatRow, readRowLines } from "../rows.js";
 
 /** A part of a document, short enough for one request. */
 export interface Passage {
@@ -13,16 +13,17 @@ export interface Passage {
 /**
  * The documents of a file of completion rows, cut into passages that cover them whole.
  * @param characters most UTF-16 units of a passage, at least 200
- * @throws MediloraError `DATA_INVALID` for a conversation or an id that occurs twice, and what {@link readRows} throws
+ * @throws MediloraError `DATA_INVALID` with the line for a conversation or an id that occurs twice, and what
+ *   {@link readRowLines} throws
  */
 export async function* readPassages(path: string, characters: number): AsyncGenerator<Passage> {
-  const seen = new Set<string>();
-  for await (const row of readRows(path)) {
-    if (isChatRow(row))
-      throw new MediloraError("DATA_INVALID", `${path}: row ${row.id} is a conversation. Give documents ({id, text}).`);
-    if (seen.has(row.id))
-      throw new MediloraError("DATA_INVALID", `${path}: id ${row.id} occurs twice. Give each document its own id.`);
-    seen.add(row.id);
+  const seen = new Map<string, number>();
+  for await (const { row, number } of readRowLines(path)) {
+    const where = `${path}, line ${number}`;
+    if (isChatRow(row)) throw recordError(where, "is a conversation; give documents ({id, text})");
+    const twin = seen.get(row.id);
+    if (twin !== undefined) throw recordError(where, `has the id of line ${twin}; give each document its own`);
+    seen.set(row.id, number);
     for (const [index, text] of cutPassages(row.text, characters).entries())
       yield { key: `${row.id}#${index + 1}`, document: row.id, text };
   }

@@ -8,7 +8,8 @@ import { Journal } from "./journal.js";
 import { readPassages } from "./passages.js";
 import { makePlan, type SynthesisPlan } from "./plan.js";
 import { parsePairs, SYNTHESIS_PROMPT, synthesisMessages } from "./prompt.js";
-import { type SynthesisManifest, writeSyntheticRows } from "./writeRows.js";
+import { Recorder } from "./recorder.js";
+import { type SynthesisManifest, type SynthesisUsage, writeSyntheticRows } from "./writeRows.js";
 
 export interface SynthesizeOptions {
   /** Documents: completion rows, JSON lines. */
@@ -27,6 +28,8 @@ export interface SynthesizeOptions {
   seed?: number;
   /** For a model that is paid by the token. */
   price?: ModelPrice;
+  /** Asks again about passages that were refused in earlier runs. Default false. */
+  retryRefused?: boolean;
   /** Stops after the plan. */
   dryRun?: boolean;
   signal?: AbortSignal;
@@ -47,7 +50,7 @@ export function journalPath(output: string): string {
  * `synthetic: true` with the id of its document.
  *
  * A run states its plan, stops before the token budget could be exceeded, and goes on where an earlier one with the same
- * settings stopped. Duplicates, exact and near, are removed. Synthetic text may be wrong: it is training material for
+ * settings stopped. A passage that is refused ({@link REFUSALS}) is counted and not asked again. Duplicates, exact and near, are removed. Synthetic text may be wrong: it is training material for
  * study, not medical knowledge.
  * @param backend used and not disposed of; only {@link EndpointBackend} sends anything anywhere
  * @returns undefined after a dry run
@@ -66,12 +69,14 @@ export async function synthesizeRows(
   }
   const journal = await Journal.open(journalPath(options.output), journalKey(backend, source, settings));
   try {
+    if (options.retryRefused) journal.reopenRefused();
     const { plan, longest } = await makePlan(backend, { ...options, ...settings }, journal);
     options.onPlan?.(plan);
     if (plan.passages > plan.passagesDone) await generate(backend, options, settings, { journal, plan, longest });
     const { promptTokens, completionTokens, done } = journal;
     const cost = costOf(options.price, promptTokens, completionTokens);
-    const usage = { passages: plan.passages, passagesDone: done.size, promptTokens, completionTokens, cost };
+    const passagesDone = done.size;
+    const usage = { passages: plan.passages, passagesDone, ...refusals(journal), promptTokens, completionTokens, cost };
     return await writeSyntheticRows(options.output, journal.path, {
       source,
       backend,
@@ -82,6 +87,13 @@ export async function synthesizeRows(
   } finally {
     journal.close();
   }
+}
+
+function refusals({ refused }: Journal): Pick<SynthesisUsage, "passagesRefused"> {
+  if (refused.size === 0) return {};
+  const counts: SynthesisUsage["passagesRefused"] = {};
+  for (const reason of refused.values()) counts[reason] = (counts[reason] ?? 0) + 1;
+  return { passagesRefused: counts };
 }
 
 function checkOptions(options: SynthesizeOptions): Settings {
@@ -111,24 +123,24 @@ async function generate(
   settings: Settings,
   run: { journal: Journal; plan: SynthesisPlan; longest: number },
 ): Promise<void> {
-  const { journal, plan } = run;
+  const { journal, plan, longest } = run;
+  const { pairs: most, maxTokens } = settings;
+  const recorder = new Recorder(journal);
   let started = false;
   for await (const { key, document, text } of readPassages(options.from, settings.passageCharacters)) {
     if (journal.done.has(key)) continue;
     if (options.signal?.aborted)
       throw new MediloraError("ABORTED", "Writing questions was aborted; what is done is kept.");
-    const messages = synthesisMessages(text, settings.pairs);
-    const used = journal.promptTokens + journal.completionTokens;
-    if (used + backend.countTokens(messages) + settings.maxTokens > options.tokenBudget) return;
-    if (!started) await backend.start(run.longest, options.signal);
+    const messages = synthesisMessages(text, most);
+    if (recorder.tokens + backend.countTokens(messages) + maxTokens > options.tokenBudget) break;
+    if (!started) await backend.start(longest, options.signal);
     started = true;
-    const { maxTokens } = settings;
     const seed = questionSeed(settings.seed, key);
     const completion = await backend.complete({ messages, maxTokens, seed, signal: options.signal });
-    const pairs = parsePairs(completion.text, { complete: completion.complete, most: settings.pairs });
-    const { promptTokens, completionTokens } = completion;
-    journal.append({ key, document, pairs, promptTokens, completionTokens });
-    const tokens = journal.promptTokens + journal.completionTokens;
-    options.onProgress?.({ done: journal.done.size, total: plan.passages, tokens });
+    const { promptTokens, completionTokens, refused, complete } = completion;
+    const pairs = refused === undefined ? parsePairs(completion.text, { complete, most }) : [];
+    recorder.add({ key, document, pairs, promptTokens, completionTokens, refused });
+    options.onProgress?.({ done: recorder.done, total: plan.passages, tokens: recorder.tokens });
   }
+  recorder.flush();
 }

@@ -7,7 +7,7 @@ import { type FileSource, type Manifest, writeManifest } from "../manifest.js";
 import { MINHASH_VERSION } from "../minhash.js";
 import { droppedPath } from "../prepareRows.js";
 import { type ChatRow, RowWriter } from "../rows.js";
-import type { SynthesisBackend } from "./backend.js";
+import type { Refusal, SynthesisBackend } from "./backend.js";
 import { readJournal } from "./journal.js";
 
 /** A row that a model wrote. */
@@ -21,8 +21,10 @@ export interface SyntheticRow extends ChatRow {
 
 export interface SynthesisUsage {
   passages: number;
-  /** Fewer than all when the token budget ended before. */
+  /** Refused ones included. Fewer than all when the token budget ended before. */
   passagesDone: number;
+  /** Passages about which nothing was written, by reason; left out when there is none. */
+  passagesRefused?: Partial<Record<Refusal, number>>;
   promptTokens: number;
   completionTokens: number;
   cost: number;
@@ -99,8 +101,8 @@ async function writeUniqueRows(output: string, journal: string, model: string) {
   if (used === 0)
     throw new MediloraError(
       "DATA_EMPTY",
-      "There is no question-answer pair: the budget covers no passage, or the model's answers are not in the form asked " +
-        "for. Raise the token budget, or use a model that follows instructions.",
+      "There is no question-answer pair: the budget covers no passage, every passage was refused, or the model's answers " +
+        "are not in the form asked for. Raise the token budget, or use a model that follows instructions.",
     );
   await dropped.commit();
   await rows.commit();

@@ -19,7 +19,7 @@ export const pubmedqaTask: GenerationTask<PubMedQARecord> = {
     if (record.label !== undefined) return record.label;
     throw new MediloraError(
       "DATA_INVALID",
-      `PubMedQA record ${record.id} has no final_decision, so an answer cannot be scored. Give a file with labels.`,
+      "the record has no final_decision, so an answer cannot be scored. Give a file with labels.",
     );
   },
 };

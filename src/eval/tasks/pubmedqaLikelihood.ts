@@ -16,8 +16,9 @@ export const pubmedqaLikelihood: LikelihoodTask = {
 };
 
 async function* read(path: string): AsyncGenerator<LocatedQuestion> {
+  let number = 0;
   for await (const { id, question, contexts, label } of readPubMedQA(path)) {
-    const where = `${path}, record ${id}`;
+    const where = `${path}, record ${++number}`;
     if (label === undefined) throw recordError(where, "field final_decision is missing; give a file with labels");
     const context = `Abstract: ${contexts.join("\n")}\nQuestion: ${question}\nAnswer:`;
     yield { id, where, context, choices: PUBMEDQA_LABELS, gold: [PUBMEDQA_LABELS.indexOf(label)] };
