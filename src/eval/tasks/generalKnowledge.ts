@@ -88,9 +88,10 @@ function passage(record: SourceRecord): string {
 
 /** SuperGLUE's copy has label for answer, a boolean in its own file and a number in others. */
 function yesOrNo(record: SourceRecord): number {
-  const { label, answer = label } = record.value;
-  if (typeof answer === "boolean") return answer ? 1 : 0;
-  if (answer === label && label !== undefined) return indexField(record, "label", 2);
+  const field = record.value.answer === undefined ? "label" : "answer";
+  const value = record.value[field];
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (field === "label" && value !== undefined) return indexField(record, field, 2);
   throw recordError(record.where, "field answer must be true or false");
 }
 
