@@ -21,8 +21,8 @@ export async function* readMedMCQA(path: string): AsyncGenerator<Partial<Multipl
   for await (const record of readRecords(path)) {
     const question: Unlabelled = {
       id: optionalString(record, "id") ?? `medmcqa-${record.row}`,
-      question: stringField(record, "question").trim(),
-      options: OPTION_FIELDS.map((field) => stringField(record, field).trim()),
+      question: stringField(record, "question"),
+      options: OPTION_FIELDS.map((field) => stringField(record, field)),
     };
     const cop = optionNumber(record);
     if (cop === undefined) yield question;
@@ -37,8 +37,9 @@ type Unlabelled = Omit<MultipleChoiceRecord, "label">;
 /** The rows of a MedMCQA file, with MedQA's prompts for four options; a record without an answer gives none. */
 export async function* medmcqaItems(path: string): AsyncGenerator<SourceItem> {
   for await (const record of readMedMCQA(path)) {
-    const { label } = record;
-    yield label === undefined ? { id: record.id, skipped: "no-label" } : multipleChoiceItem({ ...record, label });
+    const { id, label } = record;
+    const trimmed = { id, question: record.question.trim(), options: record.options.map((option) => option.trim()) };
+    yield label === undefined ? { id, skipped: "no-label" } : multipleChoiceItem({ ...trimmed, label });
   }
 }
 

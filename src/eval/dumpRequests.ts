@@ -1,4 +1,7 @@
+import { MediloraError } from "../errors.js";
 import { AtomicWriter } from "../util/atomicFile.js";
+import { checkInteger } from "./evaluateOptions.js";
+import { MOST_SHOTS } from "./loglikelihood/options.js";
 import { prepareRun } from "./loglikelihood/prepare.js";
 import type { LikelihoodTask, TaskGroup } from "./loglikelihood/task.js";
 import { prepareQuestions } from "./questions.js";
@@ -13,6 +16,7 @@ export interface DumpRequestsOptions {
   output: string;
   /** Of each task, the first so many questions only. */
   limit?: number;
+  /** Solved questions in front of each one, for choices that are scored; default 0. */
   shots?: number;
 }
 
@@ -37,6 +41,8 @@ export interface DumpedRequest {
  */
 export async function dumpRequests(options: DumpRequestsOptions): Promise<number> {
   const task = typeof options.task === "string" ? findTask(options.task) : options.task;
+  if (options.limit !== undefined) checkInteger("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
+  checkInteger("shots", options.shots ?? 0, 0, MOST_SHOTS);
   const requests = isLikelihood(task) ? await choiceRequests(task, options) : await promptRequests(task, options);
   await using writer = await AtomicWriter.open(options.output);
   for (const request of requests) await writer.write(`${JSON.stringify(request)}\n`);
@@ -44,7 +50,11 @@ export async function dumpRequests(options: DumpRequestsOptions): Promise<number
   return requests.length;
 }
 
-async function promptRequests(task: GenerationTask, { data, limit }: DumpRequestsOptions): Promise<DumpedRequest[]> {
+async function promptRequests(
+  task: GenerationTask,
+  { data, limit, shots = 0 }: DumpRequestsOptions,
+): Promise<DumpedRequest[]> {
+  if (shots > 0) throw new MediloraError("ARGUMENT_INVALID", `${task.name} has no shots. Leave shots out.`);
   const questions = await prepareQuestions(task, data);
   return questions
     .slice(0, limit)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bootstrap, mcnemarExact, pairedBootstrapDifference, wilson } from "../../dist/eval/intervals.js";
+import { macroF1Interval } from "../../dist/eval/macroF1Interval.js";
 import { classificationMetrics } from "../../dist/eval/metrics.js";
 
 function near(actual: number, expected: number, tolerance: number): void {
@@ -120,6 +121,26 @@ test("the paired difference of 60 wins and 40 losses in 500 agrees with its norm
   near(result.low, 0.04 - 1.96 * 0.01992, 0.005);
   near(result.high, 0.04 + 1.96 * 0.01992, 0.005);
   assert.deepEqual(pairedBootstrapDifference(a, b, { seed: 3, resamples: 4000 }), result);
+});
+
+test("the paired interval of two questions is the one counted by hand", () => {
+  // Differences 1 and 0: a resample's mean is 0, 1/2, 1 in 1, 2, 1 of 4 cases.
+  const of = (confidence: number) => pairedBootstrapDifference([1, 1], [0, 1], { confidence });
+  assert.deepEqual(of(0.95), { difference: 0.5, low: 0, high: 1 });
+  assert.deepEqual(of(0.4), { difference: 0.5, low: 0.5, high: 0.5 });
+});
+
+test("macro-F1's interval of two questions is the one counted by hand", () => {
+  // yes answered yes, no answered yes. Twice the first: F1 1 and 0; one each: 2/3 and 0; twice the second: 0 and 0.
+  const items = [
+    { gold: "yes", predicted: "yes" },
+    { gold: "no", predicted: "yes" },
+  ];
+  assert.deepEqual(macroF1Interval(items, ["yes", "no"]), { low: 0, high: 0.5 });
+  // An invalid answer is no prediction: 0, 2/3 / 2 and 1 / 2 again, with other counts behind them.
+  const invalid = [items[0]!, { gold: "yes", predicted: null }];
+  assert.deepEqual(macroF1Interval(invalid, ["yes", "no"]), { low: 0, high: 0.5 });
+  assert.deepEqual(macroF1Interval([items[0]!], ["yes", "no"]), { low: 0.5, high: 0.5 });
 });
 
 test("paired scores must be equally many, finite and there", () => {

@@ -67,3 +67,13 @@ test("a group's mean is weighted by questions, its error pooled", () => {
   near(stderr, Math.sqrt(0.1 / 50));
   assert.equal(groupMean([{ n: 1, mean: 1, stderr: null }]).stderr, null);
 });
+
+test("the mean and error of the paper's nine MMLU sizes, all at one accuracy", () => {
+  // With equal shares p, se_i^2 = p (1 - p) / (n_i - 1), so the pooled variance is p (1 - p) N / (N - k).
+  const sizes = [135, 265, 144, 173, 310, 100, 306, 272, 166];
+  const parts = sizes.map((n) => ({ n, mean: 0.6, stderr: Math.sqrt(0.24 / (n - 1)) }));
+  const { mean, stderr, plainMean } = groupMean(parts);
+  near(mean, 0.6);
+  near(plainMean, 0.6);
+  near(stderr, Math.sqrt(0.24 / (1871 - 9)));
+});

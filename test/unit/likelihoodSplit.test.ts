@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Tokenizer } from "../../dist/chat/tokenizeRow.js";
 import { isMediloraError } from "../../dist/errors.js";
 import { cutLeft, splitPair } from "../../dist/eval/loglikelihood/split.js";
+import { strip, stripEnd } from "../../dist/eval/loglikelihood/whiteSpace.js";
 
 const BOS = 1;
 const EOS = 2;
@@ -89,4 +90,18 @@ test("what is too long is cut from the left to the limit and one token", () => {
   assert.deepEqual(cutLeft(pair, 5), { ...pair, context: Int32Array.of(2, 3, 4, 5), cut: 1 });
   assert.deepEqual(cutLeft(pair, 2), { ...pair, context: Int32Array.of(5), cut: 4 });
   assert.throws(() => cutLeft(pair, 1), refused("CONTEXT_EXCEEDED"));
+});
+
+test("white space is what Python's strip takes for it", () => {
+  // As [chr(i) for i in range(0x110000) if chr(i).isspace()] prints it.
+  const spaces = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2005\u200a\u2028\u2029\u202f\u205f\u3000";
+  assert.equal(strip(`${spaces}a b${spaces}`), "a b");
+  assert.equal(stripEnd(`${spaces}a b${spaces}`), `${spaces}a b`);
+  for (const text of ["", "a", "\ufeffa\ufeff", "\u200ba\u200b", "a\0", "\u180ea\u180e"]) {
+    assert.equal(strip(text), text);
+    assert.equal(stripEnd(text), text);
+  }
+  assert.deepEqual([strip(spaces), stripEnd(spaces)], ["", ""]);
+  const long = `a${" ".repeat(1_000_000)}b`;
+  assert.equal(stripEnd(long), long);
 });

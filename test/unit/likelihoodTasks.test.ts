@@ -198,16 +198,6 @@ describe("prompts, by hand", () => {
         gold: [1],
       });
   });
-
-  it("BIG-bench: input, choices, a space that belongs to the context", async () => {
-    const example = { input: "Which?", target_scores: { this: 0, that: 1 } };
-    const content = JSON.stringify({ name: "snarks", examples: [example] });
-    assert.deepEqual(summary(await dumpedOf("bigbench_snarks", content, "snarks.json")), {
-      contexts: ["Q: Which?\n  choice: this\n  choice: that\nA: "],
-      continuations: ["this", "that"],
-      gold: [1],
-    });
-  });
 });
 
 describe("malformed data names file, row and field, and quotes nothing", () => {

@@ -43,7 +43,7 @@ export interface LikelihoodSettings {
 }
 
 const DEFAULT_SEQUENCES = 64;
-const MOST_SHOTS = 1000;
+export const MOST_SHOTS = 1000;
 
 /** @throws MediloraError `ARGUMENT_INVALID` with the option's name */
 export function checkLikelihoodOptions(options: LikelihoodOptions): LikelihoodSettings {

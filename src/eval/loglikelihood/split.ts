@@ -1,5 +1,6 @@
 import type { Tokenizer } from "../../chat/tokenizeRow.js";
 import { MediloraError } from "../../errors.js";
+import { stripEnd } from "./whiteSpace.js";
 
 /** A continuation behind its context, in tokens. Neither is empty. */
 export interface TokenPair {
@@ -24,7 +25,7 @@ export function splitPair(
   continuation: string,
   options: { addBos: boolean },
 ): TokenPair {
-  const kept = context.replace(/\s+$/u, "");
+  const kept = stripEnd(context);
   const moved = context.slice(kept.length) + continuation;
   const head = kept === "" || options.addBos ? [beginning(tokenizer)] : [];
   const before = encode(tokenizer, kept);

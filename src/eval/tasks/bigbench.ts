@@ -1,6 +1,8 @@
-import { readJsonArray } from "../../data/formats/json.js";
+import { parseObject } from "../../data/formats/jsonl.js";
 import { isObject, recordError, type SourceRecord, stringField } from "../../data/formats/record.js";
+import { MAX_RECORD_BYTES, readText } from "../../data/formats/text.js";
 import type { LikelihoodTask, LocatedQuestion, TaskGroup } from "../loglikelihood/task.js";
+import { numpyPermutation } from "./numpyPermutation.js";
 
 /** The harness's old set of multiple-choice tasks. */
 const NAMES = [
@@ -31,10 +33,11 @@ const COPIED =
 export const BIGBENCH_TASKS: readonly LikelihoodTask[] = NAMES.map((name) => ({
   kind: "likelihood",
   name: `bigbench_${name}`,
-  version: 1,
+  version: 2,
   description: `BIG-bench, ${name.replaceAll("_", " ")}.`,
   files: `task.json of ${name} as ${name}.json (github.com/google/BIG-bench)`,
   fileNames: [`${name}.json`, `${name}/task.json`],
+  // Each file has its own.
   preamble: "",
   // The context's own "A: " ends in the space.
   delimiter: "",
@@ -46,19 +49,80 @@ export const BIGBENCH_TASKS: readonly LikelihoodTask[] = NAMES.map((name) => ({
 export const bigbench: TaskGroup = {
   kind: "group",
   name: "bigbench",
-  version: 1,
+  version: 2,
   description: "BIG-bench, eighteen multiple-choice tasks; the plain mean of multiple_choice_grade.",
   files: "<task>.json or <task>/task.json of each (github.com/google/BIG-bench)",
   tasks: BIGBENCH_TASKS,
 };
 
+/** How a task's file wants its examples written; what it leaves out has BIG-bench's defaults. */
+interface Layout {
+  taskPrefix: string;
+  inputPrefix: string;
+  choicePrefix: string;
+  outputPrefix: string;
+  /** Whether the choices stand in the prompt. */
+  appendChoices: boolean;
+}
+
+/** The harness's seed, set anew for every example: equally many choices always get the same order. */
+const CHOICE_SEED = 42;
+
+/** Examples that occur twice count once, as in the harness. */
 async function* read(path: string): AsyncGenerator<LocatedQuestion> {
-  for await (const record of readJsonArray(path, { at: "examples" })) {
-    const { choices, gold } = targets(record);
-    const lines = choices.map((choice) => `  choice: ${choice}\n`).join("");
-    const context = `Q: ${stringField(record, "input")}\n${lines}A: `;
-    yield { id: `row-${record.row}`, where: record.where, context, choices, gold: [gold] };
+  const file: SourceRecord = { where: path, row: 0, value: await readTaskFile(path) };
+  const { examples } = file.value;
+  if (!Array.isArray(examples)) throw recordError(path, "has no field examples that holds an array");
+  const layout = layoutOf(file);
+  const seen = new Set<string>();
+  for (const [index, value] of (examples as unknown[]).entries()) {
+    const where = `${path}, row ${index + 1}`;
+    if (!isObject(value)) throw recordError(where, "is not a JSON object; each example must be one");
+    const text = JSON.stringify(value);
+    if (seen.has(text)) continue;
+    seen.add(text);
+    yield { id: `row-${index + 1}`, where, ...question({ where, row: index + 1, value }, layout) };
   }
+}
+
+/** The file's one JSON object; the fields that say how examples are written may stand behind the examples. */
+async function readTaskFile(path: string): Promise<Record<string, unknown>> {
+  const parts: string[] = [];
+  let length = 0;
+  for await (const text of readText(path)) {
+    length += text.length;
+    if (length > MAX_RECORD_BYTES) throw recordError(path, "is too long for a task of BIG-bench");
+    parts.push(text);
+  }
+  return parseObject(parts.join(""), path);
+}
+
+function layoutOf(file: SourceRecord): Layout {
+  const text = (field: string, byDefault: string) =>
+    file.value[field] === undefined ? byDefault : stringField(file, field);
+  const { append_choices_to_input: appendChoices = true } = file.value;
+  if (typeof appendChoices !== "boolean")
+    throw recordError(file.where, "field append_choices_to_input must be true or false");
+  return {
+    taskPrefix: text("task_prefix", ""),
+    inputPrefix: text("example_input_prefix", "\nQ: "),
+    choicePrefix: text("choice_prefix", "\n  choice: "),
+    outputPrefix: text("example_output_prefix", "\nA: "),
+    appendChoices,
+  };
+}
+
+function question(record: SourceRecord, layout: Layout): Omit<LocatedQuestion, "id" | "where"> {
+  const { choices, gold } = targets(record);
+  const shown = layout.appendChoices ? numpyPermutation([...choices].sort(), CHOICE_SEED) : [];
+  const context = [
+    layout.taskPrefix,
+    layout.inputPrefix,
+    stringField(record, "input"),
+    ...shown.map((choice) => layout.choicePrefix + choice),
+    layout.outputPrefix,
+  ].join("");
+  return { context, choices, gold: [gold] };
 }
 
 /** Exactly one choice has the score 1, all others 0, in all eighteen tasks. */

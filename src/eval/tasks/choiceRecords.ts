@@ -23,7 +23,8 @@ export async function* readQuestions(
     yield { id: recordId(record), where: record.where, ...toQuestion(record) };
 }
 
-function recordId(record: SourceRecord): string {
+/** The record's own `id`, else `row-<n>`. */
+export function recordId(record: SourceRecord): string {
   return typeof record.value.id === "string"
     ? (optionalString(record, "id") ?? `row-${record.row}`)
     : `row-${record.row}`;
@@ -94,7 +95,8 @@ function optionList(record: SourceRecord): Options {
 }
 
 function keyed(record: SourceRecord, { texts, labels }: Options): Pick<ChoiceRecord, "choices" | "answer"> {
-  const answer = labels.indexOf(stringField(record, "answerKey"));
+  // Copies of OpenBookQA have keys with a space in front.
+  const answer = labels.indexOf(stringField(record, "answerKey").trimStart());
   if (answer >= 0) return { choices: texts, answer };
   throw recordError(record.where, "field answerKey must be the label of one of the choices");
 }

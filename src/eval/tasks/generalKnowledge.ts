@@ -1,11 +1,13 @@
-import { recordError, type SourceRecord, stringField } from "../../data/formats/record.js";
+import { optionalString, recordError, type SourceRecord, stringField } from "../../data/formats/record.js";
 import type { ChoiceQuestion, LikelihoodTask, TaskGroup } from "../loglikelihood/task.js";
+import { strip } from "../loglikelihood/whiteSpace.js";
 import { choiceRecord, indexField, readQuestions, stringList } from "./choiceRecords.js";
+import { piqa } from "./piqa.js";
 
 type Body = Omit<ChoiceQuestion, "id">;
 
 function task(
-  part: Pick<LikelihoodTask, "name" | "description" | "files" | "fileNames" | "metrics">,
+  part: Pick<LikelihoodTask, "name" | "description" | "files" | "fileNames" | "metrics"> & { version?: number },
   toQuestion: (record: SourceRecord) => Body,
 ): LikelihoodTask {
   return {
@@ -46,22 +48,6 @@ const arcChallenge = task(
   questionAnswer,
 );
 
-const piqa = task(
-  {
-    name: "piqa",
-    description: "PIQA: everyday physics, two solutions.",
-    files: "records {goal, sol1, sol2, label} of PIQA's validation set (yonatanbisk.com/piqa)",
-    fileNames: ["piqa_validation.jsonl", "piqa.jsonl"],
-    metrics: ["acc_norm", "acc"],
-  },
-  (record) => {
-    if (!("goal" in record.value)) return questionAnswer(record);
-    const choices = [stringField(record, "sol1"), stringField(record, "sol2")];
-    const context = `Question: ${stringField(record, "goal")}\nAnswer:`;
-    return { context, choices, gold: [indexField(record, "label", 2)] };
-  },
-);
-
 const openbookqa = task(
   {
     name: "openbookqa",
@@ -79,21 +65,35 @@ const openbookqa = task(
 const boolq = task(
   {
     name: "boolq",
+    version: 2,
     description: "BoolQ: a passage and a question, no or yes.",
-    files: "dev.jsonl of BoolQ (github.com/google-research-datasets/boolean-questions)",
+    files:
+      "dev.jsonl of BoolQ (github.com/google-research-datasets/boolean-questions), or SuperGLUE's val.jsonl; a copy of " +
+      "the first one without its titles gives other prompts",
     fileNames: ["boolq_dev.jsonl", "boolq.jsonl"],
     metrics: ["acc"],
   },
   (record) => {
-    const context = `${stringField(record, "passage")}\nQuestion: ${stringField(record, "question")}?\nAnswer:`;
-    const { answer, label } = record.value;
-    if (typeof answer === "boolean") return { context, choices: ["no", "yes"], gold: [answer ? 1 : 0] };
-    // SuperGLUE's copy has label, a boolean in its own file and a number in others.
-    if (typeof label === "boolean") return { context, choices: ["no", "yes"], gold: [label ? 1 : 0] };
-    if (label !== undefined) return { context, choices: ["no", "yes"], gold: [indexField(record, "label", 2)] };
-    throw recordError(record.where, "field answer must be true or false");
+    const context = `${passage(record)}\nQuestion: ${stringField(record, "question")}?\nAnswer:`;
+    return { context, choices: ["no", "yes"], gold: [yesOrNo(record)] };
   },
 );
+
+/** The harness reads SuperGLUE's copy, whose passages begin with the title that the original has in a field. */
+function passage(record: SourceRecord): string {
+  const title = optionalString(record, "title");
+  const text = stringField(record, "passage");
+  return title === undefined ? text : `${title} -- ${text}`;
+}
+
+/** SuperGLUE's copy has label for answer, a boolean in its own file and a number in others. */
+function yesOrNo(record: SourceRecord): number {
+  const field = record.value.answer === undefined ? "label" : "answer";
+  const value = record.value[field];
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (field === "label" && value !== undefined) return indexField(record, field, 2);
+  throw recordError(record.where, "field answer must be true or false");
+}
 
 const hellaswag = task(
   {
@@ -117,10 +117,9 @@ const hellaswag = task(
 
 /** The rules of the harness: ` [title]` ends a sentence, other bracketed parts go, two spaces become one. */
 function withoutMarkup(text: string): string {
-  return text
-    .trim()
+  return strip(text)
     .replaceAll(" [title]", ". ")
-    .replace(/\[.*?\]/g, "")
+    .replace(/\[[^\n]*?\]/g, "")
     .replaceAll("  ", " ");
 }
 
@@ -137,7 +136,7 @@ const winogrande = task(
     const isPublished = "sentence" in record.value;
     const { question, choices, answer } = isPublished ? winograndeRecord(record) : choiceRecord(record);
     const blank = question.indexOf("_");
-    const rest = question.slice(blank + 1).trim();
+    const rest = strip(question.slice(blank + 1));
     if (blank < 0 || rest === "")
       throw recordError(record.where, "the sentence must have a blank (_) and go on after it");
     const before = question.slice(0, blank);
@@ -167,7 +166,7 @@ export const GENERAL_TASKS: readonly LikelihoodTask[] = [
 export const gpt4all: TaskGroup = {
   kind: "group",
   name: "gpt4all",
-  version: 1,
+  version: 2,
   description: "The GPT4All seven: ARC-Challenge, ARC-Easy, BoolQ, HellaSwag, OpenBookQA, PIQA, WinoGrande.",
   files: GENERAL_TASKS.map(({ fileNames }) => fileNames[0]).join(", "),
   tasks: GENERAL_TASKS,

@@ -6,7 +6,7 @@ import { letterChoices, letterQuestion, optionLines } from "./lettered.js";
 export const medmcqaTask: LikelihoodTask = {
   kind: "likelihood",
   name: "medmcqa",
-  version: 1,
+  version: 2,
   description: "MedMCQA: the letter of the right one of four options, by log-likelihood.",
   files: "dev.json of MedMCQA (medmcqa.github.io); its test set has no answers",
   fileNames: ["dev.json", "dev.jsonl"],

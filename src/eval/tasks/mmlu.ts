@@ -2,6 +2,7 @@ import { readCsvRows } from "../../data/formats/csv.js";
 import { detectFormat, readRecords } from "../../data/formats/detect.js";
 import { recordError } from "../../data/formats/record.js";
 import type { LikelihoodTask, LocatedQuestion, TaskGroup } from "../loglikelihood/task.js";
+import { strip } from "../loglikelihood/whiteSpace.js";
 import { type ChoiceRecord, choiceRecord } from "./choiceRecords.js";
 import { checkOptionCount, type LabelStyle, letterQuestion, optionLines } from "./lettered.js";
 
@@ -68,7 +69,7 @@ function subjectTasks(style: LabelStyle): LikelihoodTask[] {
 async function* readMMLU(path: string, style: LabelStyle): AsyncGenerator<LocatedQuestion> {
   for await (const { where, row, record } of readRows(path)) {
     checkOptionCount(where, record.choices, 4);
-    const context = `${record.question.trim()}\n${optionLines(record.choices, style)}\nAnswer:`;
+    const context = `${strip(record.question)}\n${optionLines(record.choices, style)}\nAnswer:`;
     yield { id: `row-${row}`, where, ...letterQuestion(context, 4, record.answer) };
   }
 }
