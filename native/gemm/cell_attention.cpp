@@ -29,6 +29,11 @@ constexpr int64_t kAlone = 1 << 19;
 /// Cells whose values are added at a time.
 constexpr int64_t kValueCells = 128;
 
+/// libllama rounds a float32 cache to f16 for flash attention; this reads the cache itself.
+const ggml_tensor* cache_of(const ggml_tensor* t) {
+    return is_f16_cast(t) ? t->src[0] : t;
+}
+
 /// The operation's shapes: queries [heads, tokens, d_k], keys [kv_heads, cells, d_k], values [kv_heads, cells, d_v].
 struct Call {
     const ggml_tensor *q, *k, *v, *mask, *out;
@@ -36,8 +41,9 @@ struct Call {
     float scale, softcap;
 
     explicit Call(const ggml_tensor* op)
-        : q(op->src[0]), k(op->src[1]), v(op->src[2]), mask(op->src[3]), out(op), d_k(q->ne[0]), d_v(v->ne[0]),
-          tokens(q->ne[1]), cells(k->ne[1]), heads(q->ne[2]), kv_heads(k->ne[2]), group(heads / kv_heads) {
+        : q(op->src[0]), k(cache_of(op->src[1])), v(cache_of(op->src[2])), mask(op->src[3]), out(op), d_k(q->ne[0]),
+          d_v(v->ne[0]), tokens(q->ne[1]), cells(k->ne[1]), heads(q->ne[2]), kv_heads(k->ne[2]),
+          group(heads / kv_heads) {
         std::memcpy(&scale, op->op_params, sizeof(scale));
         std::memcpy(&softcap, op->op_params + 2, sizeof(softcap));
         if (softcap != 0.0f) scale /= softcap;
@@ -91,8 +97,8 @@ class Block {
     Block(const Call& call, const Kernels& set, const std::vector<Reads>& reads, int64_t token0, int64_t token1,
           int64_t kv_head, Scratch& scratch)
         : call_(call), set_(set), tile_(set.f32), reads_(reads), token0_(token0), kv_head_(kv_head),
-          rows_((token1 - token0) * call.group), strips_(div_up(rows_, tile_.mr)),
-          width_(round_up(call.d_v, tile_.nr)), scratch_(scratch), starts_(rows_ + 1) {
+          rows_((token1 - token0) * call.group), strips_(div_up(rows_, tile_.mr)), width_(round_up(call.d_v, tile_.nr)),
+          scratch_(scratch), starts_(rows_ + 1) {
         for (int64_t r = 0; r < rows_; ++r) starts_[r + 1] = starts_[r] + reads_of(r).count;
     }
 
@@ -101,8 +107,7 @@ class Block {
         scratch_.scores.resize(starts_[rows_]);
         const std::vector<Run> cells = all_cells();
         for (const Run& run : cells)
-            for (int64_t c = run.begin; c < run.end; c += tile_.nr)
-                score(c, std::min<int64_t>(run.end, c + tile_.nr));
+            for (int64_t c = run.begin; c < run.end; c += tile_.nr) score(c, std::min<int64_t>(run.end, c + tile_.nr));
         take_softmax();
         std::memset(scratch_.out.resize(strips_ * tile_.mr * width_), 0, strips_ * tile_.mr * width_ * sizeof(float));
         for (const Run& run : cells)
@@ -245,9 +250,13 @@ bool is_cache(const ggml_tensor* t) {
 
 } // namespace
 
+bool is_f16_cast(const ggml_tensor* t) {
+    return t->op == GGML_OP_CPY && t->type == GGML_TYPE_F16 && t->src[0]->type == GGML_TYPE_F32;
+}
+
 bool cell_attention_computes(const ggml_tensor* op) {
     if (op->op != GGML_OP_FLASH_ATTN_EXT) return false;
-    const ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2], *mask = op->src[3];
+    const ggml_tensor *q = op->src[0], *k = cache_of(op->src[1]), *v = cache_of(op->src[2]), *mask = op->src[3];
     float max_bias;
     std::memcpy(&max_bias, op->op_params + 1, sizeof(max_bias));
     if (mask == nullptr || op->src[4] != nullptr || max_bias > 0) return false;

@@ -12,6 +12,9 @@ namespace medilora {
 /// type that can be dequantised, a mask, no ALiBi, no sinks.
 bool cell_attention_computes(const ggml_tensor* op);
 
+/// True for a float32 tensor's copy in f16. Where a cache's copy is what CellAttention is given, it reads the cache.
+bool is_f16_cast(const ggml_tensor* t);
+
 /// Attention of many sequences over the cells of one unified key-value cache. A query reads only the cells that its
 /// mask allows. All is float32, and what a query gets depends on its own cells in their order alone, to the bit: not on
 /// the other queries of the batch, nor on where in the cache the cells lie.

@@ -127,16 +127,29 @@ ggml_status GraphCompute::compute_others(const ggml_cgraph* graph, int begin, in
     return ggml_backend_graph_compute(numbers < kAlone ? cpu_alone_.get() : cpu_.get(), &part);
 }
 
+/// The f16 copies of a float32 cache that only our attention would read.
+void GraphCompute::find_unread(const ggml_cgraph* graph) {
+    unread_.clear();
+    for (int i = 0; i < graph->n_nodes; ++i) {
+        const ggml_tensor* node = graph->nodes[i];
+        if (!cell_attention_computes(node)) continue;
+        for (const ggml_tensor* cache : {node->src[1], node->src[2]})
+            if (is_f16_cast(cache)) unread_.insert(cache);
+    }
+}
+
 ggml_status GraphCompute::compute(const ggml_cgraph* graph) {
     prepare();
+    find_unread(graph);
+    const auto is_skipped = [&](int i) { return is_idle(graph->nodes[i]) || unread_.count(graph->nodes[i]) != 0; };
     for (int i = 0; i < graph->n_nodes;) {
         if (abort_ != nullptr && abort_(abort_data_)) return GGML_STATUS_ABORTED;
-        if (is_idle(graph->nodes[i]) || compute_ours(graph->nodes[i])) {
+        if (is_skipped(i) || compute_ours(graph->nodes[i])) {
             ++i;
             continue;
         }
         int end = i + 1;
-        while (end < graph->n_nodes && (is_idle(graph->nodes[end]) || !is_ours(graph->nodes[end]))) ++end;
+        while (end < graph->n_nodes && unread_.count(graph->nodes[end]) == 0 && !is_ours(graph->nodes[end])) ++end;
         const ggml_status status = compute_others(graph, i, end);
         if (status != GGML_STATUS_SUCCESS) return status;
         i = end;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_set>
 
 #include "gemm/cell_attention.h"
 #include "gemm/gemm.h"
@@ -35,9 +36,11 @@ class GraphCompute {
     using Backend = std::unique_ptr<ggml_backend, Freed>;
 
     void prepare();
+    void find_unread(const ggml_cgraph* graph);
     ggml_status compute_others(const ggml_cgraph* graph, int begin, int end);
     bool compute_ours(const ggml_tensor* node);
 
+    std::unordered_set<const ggml_tensor*> unread_;
     int threads_ = GGML_DEFAULT_N_THREADS;
     ggml_abort_callback abort_ = nullptr;
     void* abort_data_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gemm/choose.h"
 #include "gemm/ggml_backend.h"
 #include "infer/generate.h"
 #include "infer/score.h"
@@ -19,19 +20,22 @@ EngineOptions checked(EngineOptions options) {
     if (options.sequences > llama_max_parallel_sequences())
         throw Error("ARGUMENT_INVALID",
                     "sequences must not be larger than " + std::to_string(llama_max_parallel_sequences()) + ".");
-    // llama.cpp's flash attention rounds an f32 cache to f16 on every read.
-    if (options.kv_type == GGML_TYPE_F32) {
-        if (options.flash_attention == LLAMA_FLASH_ATTN_TYPE_ENABLED)
-            throw Error("ARGUMENT_INVALID", "An f32 cache needs flashAttention off or auto: flash attention is f16.");
-        options.flash_attention = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-    }
+    if (options.kv_type == GGML_TYPE_F32 && options.flash_attention == LLAMA_FLASH_ATTN_TYPE_ENABLED)
+        throw Error("ARGUMENT_INVALID", "An f32 cache needs flashAttention off or auto: llama.cpp's is f16.");
     return options;
 }
 
-/// Left to itself libllama takes flash attention only from the device that holds the layers. Ours comes from another one.
+/// Whether GraphCompute computes the model's graphs: it cannot read repacked weights.
+bool graphs_are_ours(const InferModel& model) {
+    return !model.repacked() && gemm_backend_wanted();
+}
+
+/// Left to itself libllama takes flash attention only from the device that holds the layers; ours comes from another
+/// one. llama.cpp's own would round an f32 cache to f16 on every read.
 llama_flash_attn_type flash_attention(const InferModel& model, const EngineOptions& options) {
-    const bool ours = !model.repacked() && options.flash_attention == LLAMA_FLASH_ATTN_TYPE_AUTO;
-    return ours ? LLAMA_FLASH_ATTN_TYPE_ENABLED : options.flash_attention;
+    if (options.flash_attention != LLAMA_FLASH_ATTN_TYPE_AUTO) return options.flash_attention;
+    if (graphs_are_ours(model)) return LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    return options.kv_type == GGML_TYPE_F32 ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
 }
 
 llama_context_params context_params(const InferModel& model, const EngineOptions& options) {
@@ -58,7 +62,7 @@ llama_context* open_context(const InferModel& model, const EngineOptions& option
         throw Error("ARCHITECTURE_UNSUPPORTED", options.model.path + " does not generate text from a prompt alone. "
                                                                      "Use a decoder-only model.");
     LogErrors errors;
-    const GemmScope gemm(!model.repacked());
+    const GemmScope gemm(graphs_are_ours(model));
     llama_context* context = llama_init_from_model(model.get(), context_params(model, options));
     if (context == nullptr)
         throw Error("OUT_OF_MEMORY", "No context of " + std::to_string(options.context_size) +
@@ -86,8 +90,8 @@ class AbortScope {
 } // namespace
 
 Engine::Engine(const EngineOptions& options, const Cancel& cancel, const LoadProgress& progress)
-    : options_(checked(options)), model_(options_.model, cancel, progress), threads_(options_.threads, GraphThreads::Idle::spin),
-      context_(open_context(model_, options_)),
+    : options_(checked(options)), model_(options_.model, cancel, progress),
+      threads_(options_.threads, GraphThreads::Idle::spin), context_(open_context(model_, options_)),
       batch_(static_cast<int32_t>(llama_n_batch(context_.get())), static_cast<int32_t>(options_.sequences)) {
     if (memory() == nullptr)
         throw Error("ARCHITECTURE_UNSUPPORTED", options_.model.path + " has no KV cache. Use a decoder-only model.");

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "infer/batch.h"
-#include "util/graph_threads.h"
 #include "infer/model.h"
 #include "infer/request.h"
 #include "infer/score_plan.h"
+#include "util/graph_threads.h"
 
 namespace medilora {
 

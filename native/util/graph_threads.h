@@ -6,8 +6,8 @@
 
 namespace medilora {
 
-/// Threads that compute graphs on ggml's CPU backend and live as long as this object. Without them ggml starts and ends its
-/// threads for every graph: for a small model that takes longer than the graph, and far longer where a new thread
+/// Threads that compute graphs on ggml's CPU backend and live as long as this object. Without them ggml starts and ends
+/// its threads for every graph: for a small model that takes longer than the graph, and far longer where a new thread
 /// first waits on its parent's core while the parent spins.
 class GraphThreads {
   public:

@@ -102,14 +102,9 @@ describe("the ggml backend", () => {
     for (const type of types) {
       const { rows, cols, tokens, seed, threads } = randomCase(random, type);
       const shape = { type: type.name, rows, cols, seed, threads, throughGgml: true };
-      await check({ ...shape, direction: "forward", tokens: tokens + 31 });
+      await check({ ...shape, direction: "forward", tokens });
       await check({ ...shape, direction: "backward", tokens });
     }
-  });
-
-  it("leaves products of few tokens to ggml", { skip }, async () => {
-    const few: GemmCheckCase = { type: "q4_0", rows: 64, cols: 64, tokens: 31, throughGgml: true };
-    await assert.rejects(native().gemmCheck(few), { code: "ARGUMENT_INVALID" });
   });
 });
 
