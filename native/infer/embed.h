@@ -12,7 +12,7 @@ namespace medilora {
 
 struct EmbedOptions {
     ModelOptions model;
-    uint32_t context_size = 2048; ///< most tokens of one text
+    uint32_t context_size = 512; ///< most tokens of one text
     int32_t threads = 1;
 };
 

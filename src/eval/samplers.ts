@@ -90,3 +90,12 @@ export function questionSeed(runSeed: number, questionId: string): number {
   const digest = createHash("sha256").update(`${runSeed}\n${questionId}`, "utf8").digest();
   return digest.readUInt32LE(0) % LLAMA_DEFAULT_SEED;
 }
+
+/**
+ * The seed of one of several answers to a question. The first one's is {@link questionSeed}, so it draws as a plain run
+ * would; the others' is that of the id with a newline and their number behind it.
+ * @param sample from 0
+ */
+export function sampleSeed(runSeed: number, questionId: string, sample: number): number {
+  return questionSeed(runSeed, sample === 0 ? questionId : `${questionId}\n${sample}`);
+}

@@ -3,7 +3,7 @@ import { callNative, runJob } from "./call.js";
 import { native } from "./load.js";
 
 /**
- * - `contextSize`: most tokens of one text, default 2048; a model takes at most what it was trained for.
+ * - `contextSize`: most tokens of one text, default 512; a model takes at most what it was trained for.
  * - `threads`: default all cores that this process may use.
  */
 export type EmbedderOptions = Omit<EmbedderOpenOptions, keyof JobOptions<never>>;

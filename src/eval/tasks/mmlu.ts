@@ -3,7 +3,7 @@ import { detectFormat, readRecords } from "../../data/formats/detect.js";
 import { recordError } from "../../data/formats/record.js";
 import type { LikelihoodTask, LocatedQuestion, TaskGroup } from "../loglikelihood/task.js";
 import { type ChoiceRecord, choiceRecord } from "./choiceRecords.js";
-import { checkOptionCount, type LabelStyle, letterQuestion, optionLines } from "./lettered.js";
+import { checkOptionCount, type LabelStyle, optionLines, orderableQuestion } from "./lettered.js";
 
 /** The nine subjects of the paper's MMLU-Medical, and the test rows of each. */
 export const MMLU_MEDICAL_SUBJECTS = {
@@ -68,8 +68,9 @@ function subjectTasks(style: LabelStyle): LikelihoodTask[] {
 async function* readMMLU(path: string, style: LabelStyle): AsyncGenerator<LocatedQuestion> {
   for await (const { where, row, record } of readRows(path)) {
     checkOptionCount(where, record.choices, 4);
-    const context = `${record.question.trim()}\n${optionLines(record.choices, style)}\nAnswer:`;
-    yield { id: `row-${row}`, where, ...letterQuestion(context, 4, record.answer) };
+    const question = record.question.trim();
+    const context = (texts: readonly string[]) => `${question}\n${optionLines(texts, style)}\nAnswer:`;
+    yield { id: `row-${row}`, where, ...orderableQuestion(question, record.choices, record.answer, context) };
   }
 }
 
