@@ -89,8 +89,10 @@ async function promptRequests(
     strategy === undefined
       ? (await prepareQuestions(task, data)).slice(0, limit)
       : (await planBallots(runtime, task, { strategy, form }, { model: undefined, data, limit, seed, signal })).ballots;
-  return questions.map(({ id, prompt, gold, ballot }) => ({
-    ...{ task: task.name, docId: ballot?.question ?? id, context: prompt, continuation: null, gold },
+  return questions.map(({ id, prompt, gold, ballot, original }) => ({
+    ...{ task: task.name, docId: ballot?.question ?? id, context: prompt, continuation: null },
+    // The label that is right as the prompt shows the options.
+    gold: (original && task.labels.find((label) => original(label) === gold)) ?? gold,
     ...(ballot !== undefined && ballot.question !== id && { ballot: ballot.number + 1 }),
   }));
 }

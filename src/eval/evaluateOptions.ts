@@ -1,7 +1,7 @@
 import { suggest } from "../config/suggest.js";
 import { MediloraError } from "../errors.js";
 import type { EvaluationProgress } from "./ask.js";
-import { SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
+import { DEFAULT_SAMPLER, SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
 import type { EmbeddingProgress } from "./strategies/embeddings.js";
 import type { EvaluationStrategy } from "./strategies/strategy.js";
 import type { GenerationTask } from "./task.js";
@@ -46,7 +46,6 @@ export interface EvaluateOptions {
 /** The options with a default, filled in. */
 export type EvaluateSettings = Required<Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences">>;
 
-const DEFAULT_SAMPLER: SamplerPreset = "llama-cpp-python-2023";
 const DEFAULT_SEQUENCES = 8;
 /** llama.cpp's own limit. */
 const MOST_SEQUENCES = 256;

@@ -16,6 +16,9 @@ export type SamplerStep =
 
 export type SamplerPreset = "llama-cpp-python-2023" | "llama-cpp-python" | "llama.cpp" | "greedy";
 
+/** The paper's. */
+export const DEFAULT_SAMPLER: SamplerPreset = "llama-cpp-python-2023";
+
 const CUTS: readonly SamplerStep[] = [
   { type: "topK", k: 40 },
   { type: "topP", p: 0.95, minKeep: 1 },

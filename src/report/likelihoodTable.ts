@@ -72,5 +72,6 @@ function tableLines(results: readonly LikelihoodResult[]): string[] {
 }
 
 function runLine({ task, strategy, shots }: LikelihoodResult): string {
-  return `${taskId(task)}${strategyText(strategy)}, choices scored by log-likelihood, ${shots === 0 ? "no shots" : `${shots} shots`}.`;
+  const shotsText = strategy?.neighbours ? "shots by question" : shots === 0 ? "no shots" : `${shots} shots`;
+  return `${taskId(task)}${strategyText(strategy)}, choices scored by log-likelihood, ${shotsText}.`;
 }

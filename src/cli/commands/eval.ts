@@ -81,7 +81,10 @@ async function act(models: string[], flags: EvalFlags, command: Command, context
   if (models.length === 0) return command.error("error: missing required argument 'models'");
   refuseSameNames(models, flags);
   const { findTask, isLikelihood } = await import("../../eval/tasks/index.js");
-  if (isLikelihood(findTask(flags.task))) return scoreAll(models, flags.data, flags, context);
+  const task = findTask(flags.task);
+  if (isLikelihood(task)) refuse(flags, ["sampler", "maxTokens", "selfConsistency", "cot"], "is for generated answers");
+  await rehearse(task, flags.data, flags);
+  if (isLikelihood(task)) return scoreAll(models, flags.data, flags, context);
   return answerAll(models, flags.data, flags, context);
 }
 
@@ -114,7 +117,6 @@ async function dump(output: string, data: string, flags: EvalFlags, { out, signa
 }
 
 async function scoreAll(models: string[], data: string, flags: EvalFlags, context: CliContext): Promise<void> {
-  refuse(flags, ["sampler", "maxTokens", "selfConsistency", "cot"], "is for generated answers");
   if (flags.shuffleChoices === undefined) refuse(flags, ["seed"], "is for generated answers");
   const results: LikelihoodResult[] = [];
   for (const model of models)

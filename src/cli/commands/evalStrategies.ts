@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { MediloraError } from "../../errors.js";
 import type { EvaluateOptions } from "../../eval/evaluateOptions.js";
+import type { rehearseStrategy } from "../../eval/strategies/rehearse.js";
 import type { EvaluationStrategy } from "../../eval/strategies/strategy.js";
 import { wholeNumber } from "../options.js";
 import type { Output } from "../output.js";
@@ -84,6 +85,20 @@ function nearest({ knnShots: shots, knnTrain: train, knnModel, knnCache }: Strat
     ...(knnCache !== undefined && { cache: knnCache }),
   };
   return [{ name: `knn-${shots}`, strategy: { neighbours: { train, shots, ...own } } }];
+}
+
+type Rehearsal = Parameters<typeof rehearseStrategy>;
+
+/** Refuses what cannot be done before the plain result is computed. @throws MediloraError as the evaluation would */
+export async function rehearse(
+  task: Rehearsal[0],
+  data: string,
+  flags: StrategyFlags & Omit<Rehearsal[2], "data">,
+): Promise<void> {
+  const strategies = strategiesOf(flags);
+  if (strategies.length === 0) return;
+  const { rehearseStrategy } = await import("../../eval/strategies/rehearse.js");
+  for (const { strategy } of strategies) await rehearseStrategy(task, strategy, { ...flags, data });
 }
 
 /** A meter of the texts that are embedded; drawn only when some are. */

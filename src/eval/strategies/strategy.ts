@@ -100,7 +100,7 @@ export function strategyLabel(strategy: EvaluationStrategy): string {
   return [
     ...(selfConsistency ? [`self-consistency ${selfConsistency.samples}`] : []),
     ...(choiceShuffling ? [`choice shuffling ${choiceShuffling.permutations}`] : []),
-    ...(neighbours ? [`${neighbours.shots} nearest shots`] : []),
+    ...(neighbours ? [`nearest shots ${neighbours.shots}`] : []),
     ...(chainOfThought ? ["chain of thought"] : []),
   ].join(" + ");
 }
