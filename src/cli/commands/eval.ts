@@ -10,6 +10,7 @@ import {
   addStrategyOptions,
   embedProgress,
   type NamedStrategy,
+  rehearse,
   type StrategyFlags,
   strategiesOf,
 } from "./evalStrategies.js";
