@@ -29,13 +29,16 @@ export function withInstruction(messages: readonly ChatMessage[], instruction: s
 }
 
 /**
- * The marker: the word "answer" in any case, where no letter, digit or underscore stands in front, then a colon, with
- * asterisks of Markdown before or behind it.
+ * The marker: the word "answer" in any case, where no letter, digit or underscore stands in front, then a colon, before it
+ * up to eight blanks and asterisks of Markdown, behind it any number of these.
  */
-const MARKER = /(?<![\p{L}\p{M}\p{N}_])[aA][nN][sS][wW][eE][rR]\s*\**\s*:\**/gu;
+const MARKER = /(?<![\p{L}\p{M}\p{N}_])[aA][nN][sS][wW][eE][rR][\s*]{0,8}:\**/gu;
 
 /** What may stand between the marker and the label. */
 const OPENING = String.raw`^[\s*"'“‘]*`;
+
+/** What stands between two labels that are listed, as in "yes/no", "yes or no", "yes, no": then none is chosen. */
+const LISTED = String.raw`^[\s*"'”’)]*(?:[,/|&]+[\s*"'“‘]*(?:(?:or|and)\s[\s*"'“‘]*)?|(?:or|and)\s[\s*"'“‘]*)`;
 
 /** What follows the last marker; undefined without one. */
 function behindMarker(response: string): string | undefined {
@@ -45,11 +48,7 @@ function behindMarker(response: string): string | undefined {
 
 const DECISION = String.raw`(?:[yY][eE][sS]|[nN][oO]|[mM][aA][yY][bB][eE])(?![\p{L}\p{M}\p{N}_])`;
 const PUBMEDQA_ANSWER = new RegExp(`${OPENING}\\(?(${DECISION})`, "u");
-/** "yes/no", "yes or no", "yes, no": the options are listed, none is chosen. */
-const SECOND_DECISION = new RegExp(
-  String.raw`^[\s*"'”’)]*(?:[,/|&]|(?:or|and)(?![\p{L}\p{N}]))+\s*(?:or\s+|and\s+)?[\s*"'“‘(]*${DECISION}`,
-  "u",
-);
+const SECOND_DECISION = new RegExp(String.raw`${LISTED}\(?${DECISION}`, "u");
 
 /**
  * PubMedQA under chain of thought: behind the last marker, after white space, quotes, asterisks and an opening bracket,
@@ -79,10 +78,9 @@ export function medqaReasoned(options: 4 | 5): ExtractionRule {
     String.raw`${OPENING}(?:\((${letter})\)|(${letter})(?=[.):,;*"'”’]|[^\S\n]*(?:\r?\n|$)))`,
     "u",
   );
-  const second = new RegExp(
-    String.raw`^[\s*"'”’)]*(?:[,/|&]|(?:or|and)(?![\p{L}\p{N}]))+\s*(?:or\s+|and\s+)?[\s*"'“‘]*(?:\(${letter}\)|${letter}(?![\p{L}\p{M}\p{N}_ ]))`,
-    "u",
-  );
+  // A bare A before a space is an article.
+  const bare = String.raw`(?!A )${letter}(?![\p{L}\p{M}\p{N}_])`;
+  const second = new RegExp(String.raw`${LISTED}(?:\(${letter}\)|${bare})`, "u");
   return {
     id: "medqa/cot@1",
     extract(response) {
