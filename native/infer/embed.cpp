@@ -15,6 +15,9 @@ namespace {
 /// Tokens of several texts in one graph. More gains little, and attention runs over all pairs of them.
 constexpr size_t kBatchTokens = 512;
 constexpr uint32_t kBatchTexts = 64;
+/// llama.cpp pads a context to this; a graph that is no multiple of its sequences ends the process.
+constexpr uint32_t kContextStep = 256;
+static_assert(kContextStep % kBatchTexts == 0 && kBatchTokens % kContextStep == 0);
 
 EmbedOptions for_embedding(EmbedOptions options) {
     options.model.embedding_only = true;
@@ -45,7 +48,11 @@ enum llama_pooling_type pooling_of(const llama_model* model, const std::string& 
 
 llama_context* open_context(const InferModel& model, const EmbedOptions& options, enum llama_pooling_type pooling) {
     llama_context_params params = llama_context_default_params();
-    params.n_ctx = std::max<uint32_t>(options.context_size, kBatchTokens);
+    const int32_t trained = llama_model_n_ctx_train(model.get());
+    const uint32_t wanted =
+        trained > 0 ? std::min(options.context_size, static_cast<uint32_t>(trained)) : options.context_size;
+    const uint32_t steps = (wanted + kContextStep - 1) / kContextStep;
+    params.n_ctx = std::max<uint32_t>(steps * kContextStep, kBatchTokens);
     // A pooled text must lie within one graph.
     params.n_batch = params.n_ubatch = params.n_ctx;
     params.n_seq_max = kBatchTexts;
