@@ -16,10 +16,8 @@ const base: EvaluateOptions = { model: medtiny, task: "pubmedqa", data, limit: 3
 
 /** The first rows of the sample as a training file; the questions asked are among them. */
 const train = path("train.json");
-const rows = Object.entries(JSON.parse(await readFile(data, "utf8")) as Record<string, { QUESTION: string }>).slice(
-  0,
-  30,
-);
+const sample = JSON.parse(await readFile(data, "utf8")) as Record<string, { QUESTION: string }>;
+const rows = Object.entries(sample).slice(0, 12);
 // More words than the encoder of the tests has positions.
 rows[9]![1].QUESTION += " really".repeat(30);
 await writeFile(train, JSON.stringify(Object.fromEntries(rows)));
@@ -59,7 +57,7 @@ describe("strategies on the real engine", () => {
         evaluate({ ...base, sampler: "greedy", strategy, onEmbedProgress: ({ done }) => texts.push(done) });
       const first = await run();
       const computed = texts.length;
-      assert.ok(computed > 0 && computed <= 30);
+      assert.ok(computed > 0 && computed <= 12);
       const second = await run();
       assert.equal(texts.length, computed);
       assert.deepEqual(responses(second), responses(first));
@@ -67,14 +65,14 @@ describe("strategies on the real engine", () => {
       first.items.forEach(({ promptTokens }, i) => {
         assert.ok(promptTokens > plain.items[i]!.promptTokens + 50);
       });
-      const note = "1 of 33 texts were cut to their beginning for their embedding.";
+      const note = "1 of 15 texts were cut to their beginning for their embedding.";
       assert.equal(first.notes.includes(note), model === encoder);
     }
   });
 
   it("an abort while texts are embedded keeps those that are done", async () => {
     const cache = path("aborted.jsonl");
-    const strategy: EvaluationStrategy = { neighbours: { train, shots: 1, cache } };
+    const strategy: EvaluationStrategy = { neighbours: { train: data, shots: 1, cache } };
     const controller = new AbortController();
     const seen: number[] = [];
     const run = (signal?: AbortSignal) =>
@@ -89,9 +87,9 @@ describe("strategies on the real engine", () => {
     await rejectsWith("ABORTED", run(controller.signal));
     const kept = (await readFile(cache, "utf8")).trim().split("\n").length - 1;
     assert.ok(kept >= 2);
-    const before = seen[0]!;
+    const [total] = seen.splice(0);
     await run();
-    assert.equal(seen.at(-1), before - kept);
+    assert.equal(seen.length, total! - kept);
   });
 
   it("choice shuffling over all orders of scored options sums to one", async () => {

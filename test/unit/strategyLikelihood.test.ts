@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { test } from "node:test";
-import { type ErrorCode, isMediloraError } from "../../dist/errors.js";
 import { dumpRequests, dumpRequestsWith } from "../../dist/eval/dumpRequests.js";
 import { evaluateLikelihoodWith } from "../../dist/eval/loglikelihood/evaluateLikelihood.js";
 import type { LikelihoodOptions } from "../../dist/eval/loglikelihood/options.js";
-import type { LikelihoodResult } from "../../dist/eval/loglikelihood/result.js";
 import type { EvaluationRuntime, ScoreEngine } from "../../dist/eval/runtime.js";
 import type { EvaluationStrategy } from "../../dist/eval/strategies/strategy.js";
 import { likelihoodTable } from "../../dist/report/likelihoodTable.js";
 import { jsonLines, readJsonLines, temporaryFolder } from "./helpers/data.js";
+import { fails, withoutTimings } from "./helpers/results.js";
 import { byDegrees, StubEmbedder } from "./helpers/stubEmbedder.js";
 import { StubScoreRuntime } from "./helpers/stubScoreRuntime.js";
 
@@ -25,13 +24,6 @@ await mkdir(folder.path("dev"));
 const data = await folder.write("test/virology_test.csv", rows.join(""));
 const base: LikelihoodOptions = { model, task: "mmlu_virology", data };
 
-const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
-  assert.ok(isMediloraError(error), String(error));
-  assert.equal(error.code, code, error.message);
-  assert.match(error.message, message);
-  return true;
-};
-
 /** Likes the option Aspirin by a little, and the letter C by much. */
 function logprob(continuation: string, context: string): number {
   const letter = continuation.trim();
@@ -41,10 +33,6 @@ function logprob(continuation: string, context: string): number {
 
 const stub = (afterScore?: (given: number) => void) =>
   new StubScoreRuntime({ logprob, ...(afterScore && { afterScore }) });
-
-function withoutTimings({ timings: _, ...rest }: LikelihoodResult) {
-  return rest;
-}
 
 const every: EvaluationStrategy = { choiceShuffling: { permutations: 24 } };
 

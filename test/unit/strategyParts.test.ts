@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ErrorCode, isMediloraError } from "../../dist/errors.js";
 import { averageOrders, type OrderedScore } from "../../dist/eval/loglikelihood/averageOrders.js";
 import { questionSeed, sampleSeed } from "../../dist/eval/samplers.js";
 import { reasoningInstruction, withInstruction } from "../../dist/eval/strategies/chainOfThought.js";
@@ -8,13 +7,7 @@ import { type Embedded, nearestRows } from "../../dist/eval/strategies/neighbour
 import { drawOrders } from "../../dist/eval/strategies/shuffling.js";
 import { checkStrategy, type EvaluationStrategy, strategyLabel } from "../../dist/eval/strategies/strategy.js";
 import { majority } from "../../dist/eval/strategies/vote.js";
-
-const fails = (code: ErrorCode, message: RegExp) => (error: unknown) => {
-  assert.ok(isMediloraError(error), String(error));
-  assert.equal(error.code, code);
-  assert.match(error.message, message);
-  return true;
-};
+import { fails } from "./helpers/results.js";
 
 test("the majority wins, invalid answers do not vote, ties go to the label that was voted for first", () => {
   const cases: Array<[Array<string | null>, string | null, number, number | null, boolean]> = [

@@ -8,7 +8,7 @@ export interface Embedded {
   vector: Float32Array;
 }
 
-/** Decimals to which two cosines are told apart: below lies the rounding of batches of another shape. */
+/** Cosines are compared to six decimals: float32 numbers tell no smaller differences. */
 const COSINE_DECIMALS = 1e6;
 
 /**

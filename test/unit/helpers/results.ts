@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { type ErrorCode, isMediloraError } from "../../../dist/errors.js";
 import { buildResult, type EvaluationResult, type RunDescription } from "../../../dist/eval/evaluationResult.js";
 
 /** One answer: its gold label and the label that was read from the response, null for an invalid one. */
@@ -43,4 +45,19 @@ export function yesAnswers(
   isInvalid = (_: number) => false,
 ): Answer[] {
   return Array.from({ length: n }, (_, i) => ["yes", isInvalid(i + 1) ? null : isRight(i + 1) ? "yes" : "no"]);
+}
+
+/** A check for assert.rejects and assert.throws: a MediloraError of this code whose message matches. */
+export function fails(code: ErrorCode, message: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(isMediloraError(error), String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+/** What two runs over the same answers must have in common. */
+export function withoutTimings<Result extends { timings: unknown }>({ timings: _, ...rest }: Result) {
+  return rest;
 }
