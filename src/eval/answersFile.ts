@@ -52,8 +52,8 @@ const headerSchema = z.object({
 });
 
 /**
- * The answers of one run (or the embeddings of texts) as JSON lines: a header with the run's key, then an answer a line, each written as it comes.
- * Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
+ * The answers of one run, or the embeddings of texts, as JSON lines: a header with the run's key, then an answer a line,
+ * each written as it comes. Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
  */
 export class AnswersFile<Answer extends { id: string }> {
   readonly path: string;
@@ -218,6 +218,6 @@ function parseJson(bytes: Uint8Array): unknown {
 function damaged(path: string, line: number, problem: string): MediloraError {
   return new MediloraError(
     "DATA_INVALID",
-    `${path}, line ${line}: ${problem}. Remove the line to have it computed again, or set overwrite.`,
+    `${path}, line ${line}: ${problem}. Remove the line to have it computed again, or begin the file anew.`,
   );
 }

@@ -17,7 +17,8 @@ import { findTask, isLikelihood } from "./tasks/index.js";
  * Asks a model every question of a benchmark, reads a label from each answer, and scores them.
  *
  * With an `answersFile`, a run that was stopped or killed goes on where it was: the same model, adapters, data, task,
- * strategy, sampler, seed, answer length and versions make the same run. Its result is that of an undisturbed one, timings apart.
+ * strategy, sampler, seed, answer length and versions make the same run. Its result is that of an undisturbed one,
+ * timings apart.
  * @throws MediloraError `ARGUMENT_INVALID` (an option, an unknown task, a strategy that it does not take, an answers file
  *   of another run),
  *   `CONTEXT_EXCEEDED` naming the question before any is asked, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`,
