@@ -55,6 +55,10 @@ export type { LikelihoodItem, LikelihoodResult } from "./eval/loglikelihood/resu
 export type { ChoiceQuestion, LikelihoodMetric, LikelihoodTask, TaskGroup } from "./eval/loglikelihood/task.js";
 export { type ClassificationMetrics, classificationMetrics } from "./eval/metrics.js";
 export { SAMPLER_PRESETS, type SamplerPreset, type SamplerStep } from "./eval/samplers.js";
+export type { ChainOfThought } from "./eval/strategies/chainOfThought.js";
+export type { OptionOrder } from "./eval/strategies/shuffling.js";
+export type { EvaluationStrategy, NeighbourOptions, StrategyDescription } from "./eval/strategies/strategy.js";
+export type { Vote } from "./eval/strategies/vote.js";
 export type { GenerationTask } from "./eval/task.js";
 export { type GenerateOptions, type Generation, type LoadModelOptions, loadModel, type Model } from "./model.js";
 export type { ModelInfo } from "./modelInfo.js";

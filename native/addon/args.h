@@ -93,6 +93,15 @@ class Args {
     Napi::Object object_;
 };
 
+/// Calls read(item) for every item of an array; an absent array is empty.
+template <typename Read> void each(const Args& args, const char* name, Read read) {
+    if (!args.has(name)) return;
+    if (!args.get(name).IsArray())
+        throw Error("ARGUMENT_INVALID", std::string("Option `") + name + "` must be an array.");
+    const auto array = args.get(name).As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) read(Args(array.Get(i)));
+}
+
 /// Copies native numbers into a new JavaScript typed array.
 inline Napi::Value to_float32_array(Napi::Env env, const std::vector<float>& values) {
     auto array = Napi::Float32Array::New(env, values.size());

@@ -54,15 +54,6 @@ T named(const std::string& option, const std::string& name, const std::map<std::
     throw Error("ARGUMENT_INVALID", "Option `" + option + "` must be one of: " + known + ".");
 }
 
-/// Calls read(item) for every item of an array; an absent array is empty.
-template <typename Read> void each(const Args& args, const char* name, Read read) {
-    if (!args.has(name)) return;
-    if (!args.get(name).IsArray())
-        throw Error("ARGUMENT_INVALID", std::string("Option `") + name + "` must be an array.");
-    const auto array = args.get(name).As<Napi::Array>();
-    for (uint32_t i = 0; i < array.Length(); ++i) read(Args(array.Get(i)));
-}
-
 EngineOptions read_options(const Args& args) {
     EngineOptions options;
     options.model.path = args.string("model");

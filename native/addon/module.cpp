@@ -12,6 +12,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     register_gguf(env, exports);
     register_vocab(env, exports);
     register_engine(env, exports);
+    register_embedder(env, exports);
     register_trainer(env, exports);
     register_adapter(env, exports);
     register_quantize(env, exports);

@@ -12,6 +12,7 @@ void register_gemm(Napi::Env env, Napi::Object exports);
 void register_gguf(Napi::Env env, Napi::Object exports);
 void register_vocab(Napi::Env env, Napi::Object exports);
 void register_engine(Napi::Env env, Napi::Object exports);
+void register_embedder(Napi::Env env, Napi::Object exports);
 void register_trainer(Napi::Env env, Napi::Object exports);
 void register_adapter(Napi::Env env, Napi::Object exports);
 void register_quantize(Napi::Env env, Napi::Object exports);

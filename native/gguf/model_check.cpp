@@ -143,6 +143,24 @@ void check_known_graph(const ModelKeys& keys, uint32_t layers) {
                      "times the size of a head is not the embedding length");
 }
 
+/// What the graphs of bert and nomic-bert assert of their heads.
+void check_encoder_graph(const ModelKeys& keys, uint32_t layers) {
+    const uint32_t embedding = keys.count("embedding_length").value_or(0);
+    keys.require(embedding > 0, "embedding_length", "is missing or 0");
+    const std::vector<uint32_t> heads = keys.per_layer("attention.head_count", layers);
+    keys.require(!heads.empty(), "attention.head_count", "is missing");
+    for (const uint32_t n : heads)
+        keys.require(n > 0 && embedding % n == 0 && embedding / n % 2 == 0, "attention.head_count",
+                     "does not divide the embedding length into heads of even size");
+    for (const uint32_t n : keys.per_layer("attention.head_count_kv", layers))
+        keys.require(n > 0, "attention.head_count_kv", "is 0");
+    for (const char* key : {"attention.key_length", "attention.value_length", "rope.dimension_count"})
+        keys.require(keys.count(key).value_or(embedding / heads[0]) == embedding / heads[0], key,
+                     "differs from the size of a head");
+    keys.require(keys.real("rope.freq_base").value_or(1) > 0, "rope.freq_base", "is not positive");
+    keys.require(keys.count("context_length").value_or(0) > 0, "context_length", "is missing or 0");
+}
+
 } // namespace
 
 void check_model_metadata(const GgufFile& file) {
@@ -156,6 +174,7 @@ void check_model_metadata(const GgufFile& file) {
     check_heads(keys, *layers);
     if (keys.architecture == "llama" || keys.architecture == "qwen2" || keys.architecture == "qwen3")
         check_known_graph(keys, *layers);
+    if (keys.architecture == "bert" || keys.architecture == "nomic-bert") check_encoder_graph(keys, *layers);
 }
 
 } // namespace medilora

@@ -51,7 +51,7 @@ InferModel::InferModel(const ModelOptions& options, const Cancel& cancel, const 
     if (summary.kind == "adapter")
         throw Error("MODEL_INVALID", options.path + " is an adapter. Give its base as the model.");
     if (!summary.has_vocabulary) throw Error("MODEL_INVALID", options.path + " has no vocabulary. Convert it again.");
-    if (!summary.is_causal && !options.vocab_only)
+    if (!summary.is_causal && !options.vocab_only && !options.embedding_only)
         throw Error("ARCHITECTURE_UNSUPPORTED", options.path + " has attention to later tokens, so it cannot generate "
                                                                "text. Use a decoder-only model.");
     for (const AdapterSpec& adapter : options.adapters) check_adapter(adapter.path, summary);

@@ -25,6 +25,7 @@ struct ModelOptions {
     /// Without a choice: left where the model is wide enough for those to gain.
     std::optional<bool> repack;
     bool vocab_only = false;
+    bool embedding_only = false; ///< Takes models with attention to later tokens too, which cannot generate.
 };
 
 using LoadProgress = std::function<void(float fraction)>;

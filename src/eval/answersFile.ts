@@ -18,6 +18,8 @@ export interface RunKey {
   seed: number;
   maxTokens: number;
   extraction: string;
+  /** What of a strategy decides an answer; left out of a plain run. */
+  strategy?: object;
   medilora: string;
   llamaCpp: string;
 }
@@ -42,17 +44,16 @@ export const answerSchema = z.object({
 
 export type StoredAnswer = z.infer<typeof answerSchema>;
 
-const TYPE = "medilora-answers";
 const FORMAT = 1;
 const headerSchema = z.object({
-  type: z.literal(TYPE),
+  type: z.string(),
   format: z.number(),
   key: z.record(z.string(), z.unknown()),
 });
 
 /**
- * The answers of one run as JSON lines: a header with the run's key, then an answer a line, each written as it comes.
- * Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
+ * The answers of one run, or the embeddings of texts, as JSON lines: a header with the run's key, then an answer a line,
+ * each written as it comes. Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
  */
 export class AnswersFile<Answer extends { id: string }> {
   readonly path: string;
@@ -73,6 +74,7 @@ export class AnswersFile<Answer extends { id: string }> {
    * @param key               what an answer depends on; kept in the header
    * @param options.schema    of one answer
    * @param options.overwrite begins anew where the file belongs to another run, or to this one
+   * @param options.what      kind of the file, for its header and messages; "answers" by default
    * @throws MediloraError `ARGUMENT_INVALID` for a file of another run (naming what differs), or one that is no answers
    *   file, which is never overwritten; `DATA_INVALID` with the line for a damaged one; `FILE_READ`, `FILE_WRITE`,
    *   `DISK_FULL`
@@ -80,7 +82,7 @@ export class AnswersFile<Answer extends { id: string }> {
   static async open<Answer extends { id: string }>(
     path: string,
     key: object,
-    options: { schema: z.ZodType<Answer>; overwrite: boolean },
+    options: { schema: z.ZodType<Answer>; overwrite: boolean; what?: Kind },
   ): Promise<AnswersFile<Answer>> {
     const lock = await lockFile(
       `${path}.lock`,
@@ -98,17 +100,17 @@ export class AnswersFile<Answer extends { id: string }> {
   static async #openLocked<Answer extends { id: string }>(
     path: string,
     key: object,
-    options: { schema: z.ZodType<Answer>; overwrite: boolean },
+    { schema, overwrite, what = "answers" }: { schema: z.ZodType<Answer>; overwrite: boolean; what?: Kind },
     lock: AsyncDisposable,
   ): Promise<AnswersFile<Answer>> {
     const content = await readIfThere(path);
-    const header = content.length === 0 ? undefined : readHeader(path, content);
+    const header = content.length === 0 ? undefined : readHeader(path, content, what);
     let stored: Answer[] = [];
-    if (header === undefined || options.overwrite)
-      await writeFileAtomic(path, `${JSON.stringify({ type: TYPE, format: FORMAT, key })}\n`);
+    if (header === undefined || overwrite)
+      await writeFileAtomic(path, `${JSON.stringify({ type: typeOf(what), format: FORMAT, key })}\n`);
     else {
-      checkKey(path, header, key);
-      stored = await readAnswers(path, content, options.schema);
+      checkKey(path, header, key, what);
+      stored = await readAnswers(path, content, schema, what);
     }
     try {
       return new AnswersFile(path, openSync(path, "a"), lock, stored);
@@ -152,18 +154,23 @@ async function readIfThere(path: string): Promise<Buffer> {
 }
 
 type Header = z.infer<typeof headerSchema>;
+type Kind = "answers" | "embeddings";
 
-function readHeader(path: string, content: Buffer): Header {
+function typeOf(what: Kind): string {
+  return `medilora-${what}`;
+}
+
+function readHeader(path: string, content: Buffer, what: Kind): Header {
   const end = content.indexOf(0x0a);
   const header = headerSchema.safeParse(end === -1 ? undefined : parseJson(content.subarray(0, end)));
-  if (header.success) return header.data;
+  if (header.success && header.data.type === typeOf(what)) return header.data;
   throw new MediloraError(
     "ARGUMENT_INVALID",
-    `${path} exists and is no answers file of medilora, so it is left alone. Name another file for the answers.`,
+    `${path} exists and is no ${what} file of medilora, so it is left alone. Name another file for the ${what}.`,
   );
 }
 
-function checkKey(path: string, header: Header, key: object): void {
+function checkKey(path: string, header: Header, key: object, what: Kind): void {
   const wanted: Record<string, unknown> = { format: FORMAT, ...key };
   const found: Record<string, unknown> = { format: header.format, ...header.key };
   const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
@@ -171,7 +178,7 @@ function checkKey(path: string, header: Header, key: object): void {
   if (different.length === 0) return;
   throw new MediloraError(
     "ARGUMENT_INVALID",
-    `${path} holds the answers of another run: ${different.join(", ")} differ${different.length === 1 ? "s" : ""}. ` +
+    `${path} holds the ${what} of another run: ${different.join(", ")} differ${different.length === 1 ? "s" : ""}. ` +
       "Name another file, or set overwrite to begin anew.",
   );
 }
@@ -181,6 +188,7 @@ async function readAnswers<Answer extends { id: string }>(
   path: string,
   content: Buffer,
   schema: z.ZodType<Answer>,
+  what: Kind,
 ): Promise<Answer[]> {
   const end = content.lastIndexOf(0x0a) + 1;
   if (end < content.length) await truncate(path, end).catch((error) => Promise.reject(fileError(error, path, "write")));
@@ -190,8 +198,8 @@ async function readAnswers<Answer extends { id: string }>(
     line += 1;
     const stop = content.indexOf(0x0a, start);
     const answer = schema.safeParse(parseJson(content.subarray(start, stop)));
-    if (!answer.success) throw damaged(path, line, "is no answer");
-    if (answers.has(answer.data.id)) throw damaged(path, line, "answers a question that was answered before");
+    if (!answer.success) throw damaged(path, line, what === "answers" ? "is no answer" : "is no embedding");
+    if (answers.has(answer.data.id)) throw damaged(path, line, "has the id of an earlier line");
     answers.set(answer.data.id, answer.data);
     start = stop + 1;
   }
@@ -210,6 +218,6 @@ function parseJson(bytes: Uint8Array): unknown {
 function damaged(path: string, line: number, problem: string): MediloraError {
   return new MediloraError(
     "DATA_INVALID",
-    `${path}, line ${line}: ${problem}. Remove the line to have its question asked again, or set overwrite.`,
+    `${path}, line ${line}: ${problem}. Remove the line to have it computed again, or begin the file anew.`,
   );
 }

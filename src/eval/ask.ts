@@ -7,10 +7,10 @@ import type { EvaluationTimings } from "./evaluationResult.js";
 import type { ExtractionRule } from "./extraction.js";
 import type { PreparedQuestion } from "./questions.js";
 import type { AnswerEngine, EvaluationRuntime } from "./runtime.js";
-import { questionSeed, type SamplerStep } from "./samplers.js";
+import { type SamplerStep, sampleSeed } from "./samplers.js";
 
 export interface EvaluationProgress {
-  /** Questions with an answer, stored ones counted in. */
+  /** Questions with an answer, stored ones counted in; where a strategy wants several answers, all answers. */
   done: number;
   total: number;
   /** Of this run, loading left out. */
@@ -115,10 +115,10 @@ async function generate(
   prompts: Prompts,
   onResult: (question: PreparedQuestion, result: GenerateResult) => void,
 ): Promise<void> {
-  const requests = questions.map(({ id }) => ({
+  const requests = questions.map(({ id, ballot }) => ({
     prompt: prompts.get(id)!,
     maxTokens: options.maxTokens,
-    seed: questionSeed(options.seed, id),
+    seed: sampleSeed(options.seed, ballot?.question ?? id, ballot?.number ?? 0),
     sampler: options.steps,
   }));
   await engine.generate(requests, {
@@ -133,11 +133,12 @@ function toAnswer(
   extraction: ExtractionRule,
   seconds: number,
 ): StoredAnswer {
+  const label = extraction.extract(result.text);
   return {
     id: question.id,
     promptSha256: question.promptSha256,
     response: result.text,
-    extracted: extraction.extract(result.text),
+    extracted: label === null ? null : (question.original?.(label) ?? label),
     gold: question.gold,
     finish: result.finish,
     logprob: result.logprob,

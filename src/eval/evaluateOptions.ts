@@ -1,7 +1,9 @@
 import { suggest } from "../config/suggest.js";
 import { MediloraError } from "../errors.js";
 import type { EvaluationProgress } from "./ask.js";
-import { SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
+import { DEFAULT_SAMPLER, SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
+import type { EmbeddingProgress } from "./strategies/embeddings.js";
+import type { EvaluationStrategy } from "./strategies/strategy.js";
 import type { GenerationTask } from "./task.js";
 
 export interface EvaluateOptions {
@@ -17,6 +19,8 @@ export interface EvaluateOptions {
   limit?: number;
   /** Default "llama-cpp-python-2023", the paper's. */
   sampler?: SamplerPreset;
+  /** Asks in another way than once and as the question stands; the result says so. */
+  strategy?: EvaluationStrategy;
   /** Default 0. Each question draws by a seed of its own, derived from this one and its id. */
   seed?: number;
   /** Most tokens of an answer; default by task. */
@@ -33,6 +37,8 @@ export interface EvaluateOptions {
   overwrite?: boolean;
   /** Called after each answer. What it throws stops the run. */
   onProgress?: (progress: EvaluationProgress) => void;
+  /** Called after each text that is embedded, for nearest shots. What it throws stops the run. */
+  onEmbedProgress?: (progress: EmbeddingProgress) => void;
   /** Stops the run; what was answered stays in the answers file. */
   signal?: AbortSignal;
 }
@@ -40,18 +46,20 @@ export interface EvaluateOptions {
 /** The options with a default, filled in. */
 export type EvaluateSettings = Required<Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences">>;
 
-const DEFAULT_SAMPLER: SamplerPreset = "llama-cpp-python-2023";
 const DEFAULT_SEQUENCES = 8;
 /** llama.cpp's own limit. */
 const MOST_SEQUENCES = 256;
 const MOST_TOKENS = 2 ** 24;
 
 /** @throws MediloraError `ARGUMENT_INVALID` with the option's name */
-export function checkOptions(options: EvaluateOptions, task: GenerationTask): EvaluateSettings {
+export function checkOptions(
+  options: EvaluateOptions,
+  { maxTokens }: Pick<GenerationTask, "maxTokens">,
+): EvaluateSettings {
   const settings = {
     sampler: options.sampler ?? DEFAULT_SAMPLER,
     seed: options.seed ?? 0,
-    maxTokens: options.maxTokens ?? task.maxTokens,
+    maxTokens: (options.strategy?.chainOfThought ? undefined : options.maxTokens) ?? maxTokens,
     sequences: options.sequences ?? DEFAULT_SEQUENCES,
   };
   checkSampler(settings.sampler);

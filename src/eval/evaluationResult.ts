@@ -4,6 +4,8 @@ import { type Interval, wilson } from "./intervals.js";
 import { macroF1Interval } from "./macroF1Interval.js";
 import { type ClassificationMetrics, classificationMetrics } from "./metrics.js";
 import { describeSampler, SAMPLER_PRESETS, type SamplerPreset, type SamplerStep } from "./samplers.js";
+import type { StrategyDescription } from "./strategies/strategy.js";
+import type { Vote } from "./strategies/vote.js";
 
 /** Stands once on every report of a score. */
 export const MEDICAL_NOTICE =
@@ -37,6 +39,11 @@ export interface EvaluationItem {
   promptTokens: number;
   /** The token that ended the answer counted in. */
   answerTokens: number;
+  /**
+   * Where several answers voted: how. `extracted` is the winner then, and response, finish, logprob and tokens are those
+   * of its first answer; all of them are in the answers file.
+   */
+  vote?: Vote;
 }
 
 /** 95% intervals: Wilson's for the rates, a bootstrap over questions for macro-F1. */
@@ -74,6 +81,8 @@ export interface EvaluationResult {
   maxTokens: number;
   /** Id of the extraction rule. */
   extraction: string;
+  /** How questions were asked; left out of a plain run. */
+  strategy?: StrategyDescription;
   metrics: ClassificationMetrics;
   intervals: EvaluationIntervals;
   timings: EvaluationTimings;
@@ -88,7 +97,17 @@ export interface EvaluationResult {
 /** What describes a run, before it is scored. */
 export type RunDescription = Pick<
   EvaluationResult,
-  "model" | "adapters" | "task" | "data" | "seed" | "maxTokens" | "extraction" | "timings" | "versions" | "machine"
+  | "model"
+  | "adapters"
+  | "task"
+  | "data"
+  | "seed"
+  | "maxTokens"
+  | "extraction"
+  | "strategy"
+  | "timings"
+  | "versions"
+  | "machine"
 > & {
   sampler: SamplerPreset;
   /** Questions of the data, asked or not. */
@@ -98,12 +117,20 @@ export type RunDescription = Pick<
 /** A stored answer and the prompt that it answers: files of answers hold the prompt's hash only. */
 export type PromptedAnswer = StoredAnswer & Pick<EvaluationItem, "prompt">;
 
+/** The answer that counts for a question, and how it was voted for where there were several. */
+export type CountedAnswer = PromptedAnswer & Pick<EvaluationItem, "vote">;
+
 /**
  * Scores the answers of a run.
  * @param answers one a question, in the order of the data; labels are among the task's
+ * @param ballots all answers that a strategy got, where these are more
  * @throws MediloraError `DATA_EMPTY` without answers
  */
-export function buildResult(run: RunDescription, answers: readonly PromptedAnswer[]): EvaluationResult {
+export function buildResult(
+  run: RunDescription,
+  answers: readonly CountedAnswer[],
+  ballots: readonly StoredAnswer[] = answers,
+): EvaluationResult {
   const { available: _, sampler: preset, ...description } = run;
   const steps = [...SAMPLER_PRESETS[preset]];
   const scored = answers.map(({ gold, extracted }) => ({ gold, predicted: extracted }));
@@ -121,15 +148,15 @@ export function buildResult(run: RunDescription, answers: readonly PromptedAnswe
       macroF1: macroF1Interval(scored, run.task.labels),
     },
     items: answers.map(toItem),
-    notes: runNotes(run, answers),
+    notes: runNotes(run, answers, ballots),
   };
 }
 
-function toItem({ promptSha256: _hash, seconds: _seconds, ...item }: PromptedAnswer): EvaluationItem {
+function toItem({ promptSha256: _prompt, seconds: _seconds, ...item }: CountedAnswer): EvaluationItem {
   return item;
 }
 
-function runNotes(run: RunDescription, answers: readonly StoredAnswer[]): string[] {
+function runNotes(run: RunDescription, answers: readonly CountedAnswer[], ballots: readonly StoredAnswer[]): string[] {
   const notes: string[] = [];
   const n = answers.length;
   if (n < run.available) notes.push(`Only the first ${n} of the data's ${run.available} questions were asked.`);
@@ -139,8 +166,10 @@ function runNotes(run: RunDescription, answers: readonly StoredAnswer[]): string
       `The repeat penalty counts the last ${penalty.lastN} tokens, prompt included: it works against labels and option ` +
         "letters that stand late in the prompt.",
     );
-  const cut = answers.filter(({ finish }) => finish === "length").length;
-  if (cut > 0) notes.push(`${cut} of ${n} answers were cut at ${run.maxTokens} tokens.`);
+  const cut = ballots.filter(({ finish }) => finish === "length").length;
+  if (cut > 0) notes.push(`${cut} of ${ballots.length} answers were cut at ${run.maxTokens} tokens.`);
+  const ties = answers.filter(({ vote }) => vote?.isTie).length;
+  if (ties > 0) notes.push(`${ties} of ${n} votes were ties, won by the label that was voted for first.`);
   return notes;
 }
 

@@ -6,6 +6,7 @@ import { packageVersion } from "../util/version.js";
 import type { RunKey } from "./answersFile.js";
 import type { EvaluateOptions, EvaluateSettings } from "./evaluateOptions.js";
 import type { AdapterIdentity, EvaluationResult, FileIdentity } from "./evaluationResult.js";
+import { type StrategyDescription, strategyKey } from "./strategies/strategy.js";
 import { type GenerationTask, taskId } from "./task.js";
 
 /** What a run works on, as its result tells it. */
@@ -15,7 +16,11 @@ export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" |
  * Reads every file of the run once, for its SHA-256.
  * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED` (between two files)
  */
-export async function identify(options: EvaluateOptions, task: GenerationTask, llamaCpp: string): Promise<RunIdentity> {
+export async function identify(
+  options: Pick<EvaluateOptions, "model" | "adapters" | "data" | "signal">,
+  task: Pick<GenerationTask, "name" | "version" | "labels" | "extraction">,
+  llamaCpp: string,
+): Promise<RunIdentity> {
   return {
     ...(await identifyModel(options)),
     task: { name: task.name, version: task.version, labels: [...task.labels] },
@@ -46,7 +51,7 @@ export function runVersions(llamaCpp: string): EvaluationResult["versions"] {
   return { medilora: packageVersion(), llamaCpp, node: process.versions.node };
 }
 
-export function runKey(run: RunIdentity, settings: EvaluateSettings): RunKey {
+export function runKey(run: RunIdentity, settings: EvaluateSettings, strategy?: StrategyDescription): RunKey {
   return {
     model: run.model.sha256,
     adapters: run.adapters.map(({ sha256, scale }) => ({ sha256, scale })),
@@ -56,6 +61,7 @@ export function runKey(run: RunIdentity, settings: EvaluateSettings): RunKey {
     seed: settings.seed,
     maxTokens: settings.maxTokens,
     extraction: run.extraction,
+    ...(strategy && { strategy: strategyKey(strategy) }),
     medilora: run.versions.medilora,
     llamaCpp: run.versions.llamaCpp,
   };

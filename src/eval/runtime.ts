@@ -1,4 +1,5 @@
 import type { Tokenizer } from "../chat/tokenizeRow.js";
+import { Embedder, type EmbedderOptions } from "../native/embedder.js";
 import { type EngineOptions, InferenceEngine } from "../native/engine.js";
 import { native } from "../native/load.js";
 import { openTokenizer } from "../native/tokenizer.js";
@@ -9,12 +10,17 @@ export type AnswerEngine = Pick<InferenceEngine, "info" | "generate"> & AsyncDis
 /** What of an engine the scoring of choices uses. */
 export type ScoreEngine = Pick<InferenceEngine, "info" | "score"> & AsyncDisposable;
 
+/** What of an embedder the search for nearest shots uses. */
+export type TextEmbedder = Pick<Embedder, "info" | "embed"> & AsyncDisposable;
+
 /** Where an evaluation gets its model from. */
 export interface EvaluationRuntime<Engine = AnswerEngine> {
   /** Release of llama.cpp that computes. */
   llamaCpp(): string;
   openTokenizer(model: string): Promise<Tokenizer & AsyncDisposable>;
   openEngine(options: EngineOptions, call: { signal?: AbortSignal }): Promise<Engine>;
+  /** A runtime without finds no nearest shots. */
+  openEmbedder?(options: EmbedderOptions, call: { signal?: AbortSignal }): Promise<TextEmbedder>;
 }
 
 /** The addon. Every function throws MediloraError `NATIVE_UNAVAILABLE` where it cannot be loaded. */
@@ -22,4 +28,5 @@ export const nativeRuntime: EvaluationRuntime<AnswerEngine & ScoreEngine> = {
   llamaCpp: () => native().systemInfo().llamaCpp,
   openTokenizer,
   openEngine: (options, call) => InferenceEngine.open(options, call),
+  openEmbedder: (options, call) => Embedder.open(options, call),
 };

@@ -16,6 +16,9 @@ export type SamplerStep =
 
 export type SamplerPreset = "llama-cpp-python-2023" | "llama-cpp-python" | "llama.cpp" | "greedy";
 
+/** The paper's. */
+export const DEFAULT_SAMPLER: SamplerPreset = "llama-cpp-python-2023";
+
 const CUTS: readonly SamplerStep[] = [
   { type: "topK", k: 40 },
   { type: "topP", p: 0.95, minKeep: 1 },
@@ -89,4 +92,13 @@ export function questionSeed(runSeed: number, questionId: string): number {
     throw new MediloraError("ARGUMENT_INVALID", "runSeed must be an integer below 2^53. Give another seed.");
   const digest = createHash("sha256").update(`${runSeed}\n${questionId}`, "utf8").digest();
   return digest.readUInt32LE(0) % LLAMA_DEFAULT_SEED;
+}
+
+/**
+ * The seed of one of several answers to a question. The first one's is {@link questionSeed}, so it draws as a plain run
+ * would; the others' is that of the id with a newline and their number behind it.
+ * @param sample from 0
+ */
+export function sampleSeed(runSeed: number, questionId: string, sample: number): number {
+  return questionSeed(runSeed, sample === 0 ? questionId : `${questionId}\n${sample}`);
 }

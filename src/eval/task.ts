@@ -1,5 +1,7 @@
 import type { ChatMessage } from "../data/rows.js";
 import type { ExtractionRule } from "./extraction.js";
+import type { ChainOfThought } from "./strategies/chainOfThought.js";
+import type { OptionOrder } from "./strategies/shuffling.js";
 
 /**
  * A benchmark whose answers are generated, as data: what is asked, what is right, and how an answer is read.
@@ -33,6 +35,14 @@ export interface GenerationTask<Question = unknown> {
    * @throws MediloraError `DATA_INVALID` with the question's id when it has none
    */
   gold(question: Question): string;
+  /** The question's own words, by which similar ones are found and equal ones told; default: the last message. */
+  text?(question: Question): string;
+  /** The assistant's turn of a solved question; without, the task takes no nearest shots. */
+  solved?(question: Question): string;
+  /** Without, the task takes no choice shuffling. */
+  readonly optionOrder?: OptionOrder<Question>;
+  /** Without, the task takes no chain of thought. */
+  readonly chainOfThought?: ChainOfThought<Question>;
 }
 
 /** `<name>@<version>`, as results and answers files name a task. */

@@ -12,6 +12,7 @@ export interface NativeHandle<Kind extends string> {
 
 export type VocabHandle = NativeHandle<"vocab">;
 export type EngineHandle = NativeHandle<"engine">;
+export type EmbedderHandle = NativeHandle<"embedder">;
 
 /** What every job takes: a non-zero `cancel[0]` stops it, `onProgress` is called on the JavaScript thread. */
 export interface JobOptions<Progress> {
@@ -139,6 +140,38 @@ export interface LogitsCall extends JobOptions<never> {
   tokens: Int32Array;
 }
 
+export interface EmbedderOpenOptions extends JobOptions<never> {
+  model: string;
+  adapters?: readonly AdapterOptions[];
+  contextSize?: number;
+  threads?: number;
+}
+
+export interface EmbedderInfo {
+  /** Numbers of one vector. */
+  width: number;
+  /** Most tokens of one text. */
+  sequenceLimit: number;
+}
+
+export interface EmbeddingResult {
+  type: "embedding";
+  /** Which text this is of. */
+  index: number;
+  /** [width], of length 1. */
+  values: Float32Array;
+  /** Whether the text's end did not fit. */
+  truncated: boolean;
+}
+
+export interface EmbedCall extends JobOptions<EmbeddingResult> {
+  /** Of all texts, one behind the other. */
+  tokens: Int32Array;
+  /** Tokens of each text. */
+  lengths: Int32Array;
+  truncate?: boolean;
+}
+
 /** Long arrays, such as a vocabulary's tokens, are given by element type and length only. */
 export type GgufValue = string | number | boolean | Array<string | number> | { type: string; length: number };
 
@@ -252,4 +285,9 @@ export interface NativeBinding extends TrainingBinding, GemmBinding {
   engineScore(handle: EngineHandle, call: ScoreCall): Promise<void>;
   engineLogits(handle: EngineHandle, call: LogitsCall): Promise<Float32Array>;
   engineDispose(handle: EngineHandle): void;
+
+  embedderOpen(options: EmbedderOpenOptions): Promise<EmbedderHandle>;
+  embedderInfo(handle: EmbedderHandle): EmbedderInfo;
+  embedderEmbed(handle: EmbedderHandle, call: EmbedCall): Promise<void>;
+  embedderDispose(handle: EmbedderHandle): void;
 }

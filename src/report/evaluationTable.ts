@@ -31,12 +31,20 @@ export function markdownList(lines: readonly string[]): string[] {
 }
 
 function tableColumns(results: readonly EvaluationResult[]): TableColumn[] {
-  return [{ title: "Model" }, ...results.map((result): TableColumn => ({ title: modelName(result), align: "right" }))];
+  return [
+    { title: "Model" },
+    ...results.map((result): TableColumn => ({ title: columnTitle(result), align: "right" })),
+  ];
 }
 
 /** The model's file and its adapters', with scales other than 1. */
 export function modelName({ model, adapters }: Pick<EvaluationResult, "model" | "adapters">): string {
   return [model.file, ...adapters.map(({ file, scale }) => (scale === 1 ? file : `${file} x ${scale}`))].join(" + ");
+}
+
+/** The model's name, and behind it the strategy if there is one. */
+export function columnTitle(result: Pick<EvaluationResult, "model" | "adapters" | "strategy">): string {
+  return [modelName(result), ...(result.strategy ? [result.strategy.label] : [])].join(", ");
 }
 
 function tableRows(results: readonly EvaluationResult[]): string[][] {
@@ -51,9 +59,16 @@ function tableRows(results: readonly EvaluationResult[]): string[][] {
     row("Macro-F1", ({ metrics, intervals }) => formatPercent(metrics.macroF1, intervals.macroF1)),
     row("Questions", ({ metrics }) => formatCount(metrics.n)),
     ...labels.map((label) => row(`Answered ${label} (gold)`, (result) => labelCounts(result, label))),
+    ...(results.some(({ items }) => items.some(({ vote }) => vote)) ? [row("Mean vote share", meanShare)] : []),
     row("Invalid", ({ metrics }) => formatCount(metrics.n - metrics.valid)),
     row("File size", fileSizes),
   ];
+}
+
+/** Over the questions with a valid answer. */
+function meanShare({ items }: EvaluationResult): string {
+  const shares = items.flatMap(({ vote }) => vote?.share ?? []);
+  return shares.length === 0 ? "n/a" : formatPercent(shares.reduce((sum, share) => sum + share, 0) / shares.length);
 }
 
 function optionalPercent(share: number | null, interval: Interval | null): string {
@@ -89,8 +104,24 @@ export function attributed(linesOf: ReadonlyArray<readonly string[]>): string[] 
   });
 }
 
-function runLine({ task, extraction, sampler, seed }: EvaluationResult): string {
-  return `${taskId(task)}, answers read by ${extraction}; sampler ${sampler.preset}: ${sampler.description}; seed ${seed}.`;
+function runLine({ task, strategy, extraction, sampler, seed }: EvaluationResult): string {
+  return `${taskId(task)}${strategyText(strategy)}, answers read by ${extraction}; sampler ${sampler.preset}: ${sampler.description}; seed ${seed}.`;
+}
+
+/** What a strategy's label leaves out. */
+export function strategyText(strategy: EvaluationResult["strategy"]): string {
+  if (strategy === undefined) return "";
+  const { label, choiceShuffling, neighbours } = strategy;
+  const details = [
+    ...(choiceShuffling ? [`orders by seed ${choiceShuffling.seed}`] : []),
+    ...(neighbours
+      ? [
+          `shots of ${neighbours.train.map(({ file }) => file).join(", ")}`,
+          `embeddings of ${modelName(neighbours.embedding)}`,
+        ]
+      : []),
+  ];
+  return `, ${label}${details.length === 0 ? "" : ` (${details.join("; ")})`}`;
 }
 
 function differenceLines(first: EvaluationResult, second: EvaluationResult): string[] {

@@ -1,6 +1,6 @@
 import type { LikelihoodResult, TaskScore } from "../eval/loglikelihood/result.js";
 import { taskId } from "../eval/task.js";
-import { attributed, fileSizes, markdownList, modelName } from "./evaluationTable.js";
+import { attributed, columnTitle, fileSizes, markdownList, strategyText } from "./evaluationTable.js";
 import { formatCount } from "./format.js";
 import { markdownTable, renderTable, type TableColumn, type TableOptions } from "./table.js";
 
@@ -22,7 +22,10 @@ export function likelihoodMarkdown(results: readonly LikelihoodResult[]): string
 }
 
 function tableColumns(results: readonly LikelihoodResult[]): TableColumn[] {
-  return [{ title: "Model" }, ...results.map((result): TableColumn => ({ title: modelName(result), align: "right" }))];
+  return [
+    { title: "Model" },
+    ...results.map((result): TableColumn => ({ title: columnTitle(result), align: "right" })),
+  ];
 }
 
 function tableRows(results: readonly LikelihoodResult[]): string[][] {
@@ -68,6 +71,7 @@ function tableLines(results: readonly LikelihoodResult[]): string[] {
   ];
 }
 
-function runLine({ task, shots }: LikelihoodResult): string {
-  return `${taskId(task)}, choices scored by log-likelihood, ${shots === 0 ? "no shots" : `${shots} shots`}.`;
+function runLine({ task, strategy, shots }: LikelihoodResult): string {
+  const shotsText = strategy?.neighbours ? "shots by question" : shots === 0 ? "no shots" : `${shots} shots`;
+  return `${taskId(task)}${strategyText(strategy)}, choices scored by log-likelihood, ${shotsText}.`;
 }

@@ -82,6 +82,14 @@ export class EditableGguf {
     this.#data = bytes.subarray((at + 31) & ~31);
   }
 
+  /** The first numbers of a float32 tensor. */
+  floats(name: string, count: number): Float32Array {
+    let at = this.#tensors.indexOf(text(name)) + 8 + Buffer.byteLength(name);
+    at += 4 + 8 * this.#tensors.readUInt32LE(at) + 4;
+    const start = Number(this.#tensors.readBigUInt64LE(at));
+    return Float32Array.from({ length: count }, (_, i) => this.#data.readFloatLE(start + 4 * i));
+  }
+
   /** The file with some keys set, and those that are undefined left out. */
   with(changes: Record<string, GgufValue | undefined>): Buffer {
     const entries = Object.entries({ ...Object.fromEntries(this.metadata), ...changes }).flatMap(([key, value]) =>

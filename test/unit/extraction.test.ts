@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ExtractionRule, medqaPrefix3, pubmedqaStrict } from "../../dist/eval/extraction.js";
-
-type Case = [response: string, label: string | null];
-
-function checkAll(rule: ExtractionRule, cases: Case[]): void {
-  assert.ok(cases.length >= 60, `only ${cases.length} cases`);
-  assert.equal(new Set(cases.map(([response]) => response)).size, cases.length, "a case stands twice");
-  for (const [response, label] of cases)
-    assert.equal(rule.extract(response), label, `${rule.id} on ${JSON.stringify(response)}`);
-}
+import { medqaPrefix3, pubmedqaStrict } from "../../dist/eval/extraction.js";
+import { type Case, checkAll } from "./helpers/extractionCases.js";
 
 const PUBMEDQA: Case[] = [
   ["yes", "yes"],

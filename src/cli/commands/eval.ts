@@ -7,8 +7,16 @@ import { SAMPLER_PRESETS, type SamplerPreset } from "../../eval/samplers.js";
 import { gather, SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
 import { checkReportFile, printCsv, writeReport } from "./evalOutputs.js";
+import {
+  addStrategyOptions,
+  embedProgress,
+  type NamedStrategy,
+  rehearse,
+  type StrategyFlags,
+  strategiesOf,
+} from "./evalStrategies.js";
 
-interface EvalFlags {
+interface EvalFlags extends StrategyFlags {
   task: string;
   data?: string;
   limit?: number;
@@ -37,7 +45,7 @@ interface AdapterFlag {
 
 /** `medilora eval`: a benchmark over one or several models. */
 export function evalCommand(command: Command, context: CliContext): Command {
-  return command
+  const configured = command
     .description("score models on a benchmark; several models give one table")
     .argument("[models...]", "GGUF models")
     .option("--task <name>", "benchmark; see --list", "pubmedqa")
@@ -65,8 +73,10 @@ export function evalCommand(command: Command, context: CliContext): Command {
     .option("--report <file>", "write an HTML page with the scores and every question")
     .option("--json", "print results and answers as JSON")
     .option("--list", "print the benchmarks and the files that each needs")
-    .option("--dump-requests <file>", "write every request as a JSON line; no model is loaded")
-    .action((models: string[], flags: EvalFlags) => act(models, flags, command, context));
+    .option("--dump-requests <file>", "write every request as a JSON line; no model is evaluated");
+  return addStrategyOptions(configured).action((models: string[], flags: EvalFlags) =>
+    act(models, flags, command, context),
+  );
 }
 
 /** `--list` needs neither data nor a model, `--dump-requests` no model; so commander cannot require them. */
@@ -78,7 +88,10 @@ async function act(models: string[], flags: EvalFlags, command: Command, context
   refuseSameNames(models, flags);
   await checkReportFile(flags.report);
   const { findTask, isLikelihood } = await import("../../eval/tasks/index.js");
-  if (isLikelihood(findTask(flags.task))) return scoreAll(models, flags.data, flags, context);
+  const task = findTask(flags.task);
+  if (isLikelihood(task)) refuse(flags, ["sampler", "maxTokens", "selfConsistency", "cot"], "is for generated answers");
+  await rehearse(task, flags.data, flags);
+  if (isLikelihood(task)) return scoreAll(models, flags.data, flags, context);
   return answerAll(models, flags.data, flags, context);
 }
 
@@ -101,18 +114,21 @@ async function list({ json }: EvalFlags, { out }: CliContext): Promise<void> {
     out.data(`${members.has(name) ? "  " : ""}${name} (${answers}): ${description} Data: ${files}.`);
 }
 
-async function dump(output: string, data: string, flags: EvalFlags, { out }: CliContext): Promise<void> {
+async function dump(output: string, data: string, flags: EvalFlags, { out, signal }: CliContext): Promise<void> {
   const { dumpRequests } = await import("../../eval/dumpRequests.js");
-  const { task, limit, shots } = flags;
-  const requests = await dumpRequests({ task, data, output, limit, shots });
+  const { task, limit, shots, seed } = flags;
+  const strategies = strategiesOf(flags).map(({ strategy }) => strategy);
+  const requests = await dumpRequests({ task, data, output, limit, shots, seed, strategies, signal });
   if (flags.json) out.json({ output, requests });
   else out.data(`${output}: ${requests} requests`);
 }
 
 async function scoreAll(models: string[], data: string, flags: EvalFlags, context: CliContext): Promise<void> {
-  refuse(flags, ["sampler", "seed", "maxTokens"], "is for generated answers");
+  if (flags.shuffleChoices === undefined) refuse(flags, ["seed"], "is for generated answers");
   const results: LikelihoodResult[] = [];
-  for (const model of models) results.push(await scoreModel(model, data, models.length > 1, flags, context));
+  for (const model of models)
+    for (const one of [undefined, ...strategiesOf(flags)])
+      results.push(await scoreModel({ model, data, several: models.length > 1, named: one }, flags, context));
   const { out } = context;
   await writeReport(flags.report, results, context);
   if (flags.json) return out.json({ results });
@@ -121,18 +137,12 @@ async function scoreAll(models: string[], data: string, flags: EvalFlags, contex
   out.data(flags.markdown ? likelihoodMarkdown(results) : likelihoodTable(results, { unicode: out.unicode }));
 }
 
-async function scoreModel(
-  model: string,
-  data: string,
-  several: boolean,
-  flags: EvalFlags,
-  context: CliContext,
-): Promise<LikelihoodResult> {
+async function scoreModel(column: EvalColumn, flags: EvalFlags, context: CliContext): Promise<LikelihoodResult> {
   const { evaluateLikelihood } = await import("../../eval/loglikelihood/evaluateLikelihood.js");
   const { shots, bos } = flags;
-  const report = await progressLine(model, context);
+  const report = await progressLine(column, context);
   return evaluateLikelihood({
-    ...commonOptions(model, data, several, flags, context),
+    ...commonOptions(column, flags, context),
     shots,
     ...(bos && { addBos: true }),
     onProgress: (progress) => report(progress, ""),
@@ -142,7 +152,9 @@ async function scoreModel(
 async function answerAll(models: string[], data: string, flags: EvalFlags, context: CliContext): Promise<void> {
   refuse(flags, ["shots", "bos"], "is for choices scored by log-likelihood");
   const results: EvaluationResult[] = [];
-  for (const model of models) results.push(await answerModel(model, data, models.length > 1, flags, context));
+  for (const model of models)
+    for (const one of [undefined, ...strategiesOf(flags)])
+      results.push(await answerModel({ model, data, several: models.length > 1, named: one }, flags, context));
   const { out } = context;
   await writeReport(flags.report, results, context);
   if (flags.json) return out.json(await comparable(results));
@@ -151,29 +163,37 @@ async function answerAll(models: string[], data: string, flags: EvalFlags, conte
   out.data(flags.markdown ? evaluationMarkdown(results) : evaluationTable(results, { unicode: out.unicode }));
 }
 
-async function answerModel(
-  model: string,
-  data: string,
-  several: boolean,
-  flags: EvalFlags,
-  context: CliContext,
-): Promise<EvaluationResult> {
+async function answerModel(column: EvalColumn, flags: EvalFlags, context: CliContext): Promise<EvaluationResult> {
   const { evaluate } = await import("../../eval/evaluate.js");
   const { sampler, seed, maxTokens } = flags;
-  const report = await progressLine(model, context);
+  const report = await progressLine(column, context);
   return evaluate({
-    ...commonOptions(model, data, several, flags, context),
+    ...commonOptions(column, flags, context),
     ...{ sampler, seed, maxTokens },
     onProgress: (progress) => report(progress, `${progress.validSoFar} valid  `),
   });
 }
 
-function commonOptions(model: string, data: string, several: boolean, flags: EvalFlags, { signal }: CliContext) {
+/** One column of the table. */
+interface EvalColumn {
+  model: string;
+  data: string;
+  /** Whether several models are evaluated. */
+  several: boolean;
+  /** Undefined for the plain result. */
+  named: NamedStrategy | undefined;
+}
+
+function commonOptions({ model, data, several, named }: EvalColumn, flags: EvalFlags, { signal, out }: CliContext) {
   const { task, limit, adapter, sequences, threads, answers, overwrite } = flags;
   return {
     ...{ model, data, task, limit, sequences, threads, overwrite, signal },
     ...(adapter && { adapters: adapter }),
-    ...(answers !== undefined && { answersFile: several ? answersFileOf(answers, model) : answers }),
+    ...(answers !== undefined && { answersFile: answersFileOf(answers, several ? model : undefined, named?.name) }),
+    ...(named && {
+      strategy: named.strategy,
+      onEmbedProgress: embedProgress(out, `embed ${basename(named.strategy.neighbours?.model ?? model)}`),
+    }),
   };
 }
 
@@ -184,15 +204,18 @@ interface Progress {
   etaSeconds: number;
 }
 
-async function progressLine(model: string, { out }: CliContext): Promise<(progress: Progress, more: string) => void> {
+async function progressLine(
+  { model, named }: EvalColumn,
+  { out }: CliContext,
+): Promise<(progress: Progress, more: string) => void> {
   const { formatDuration } = await import("../../report/format.js");
-  const meter = out.progress(`eval ${basename(model)}`);
-  return ({ done, total, questionsPerSecond, etaSeconds }, more) =>
-    meter.update(
-      done,
-      total,
-      `${done}/${total} questions  ${more}${questionsPerSecond.toFixed(1)}/s  ETA ${formatDuration(etaSeconds)}`,
-    );
+  let meter: ReturnType<typeof out.progress> | undefined;
+  return ({ done, total, questionsPerSecond, etaSeconds }, more) => {
+    // Not before: texts may be embedded first, on a meter of their own.
+    meter ??= out.progress(`eval ${basename(model)}${named ? ` ${named.name}` : ""}`);
+    const count = `${done}/${total} ${named ? "requests" : "questions"}`;
+    meter.update(done, total, `${count}  ${more}${questionsPerSecond.toFixed(1)}/s  ETA ${formatDuration(etaSeconds)}`);
+  };
 }
 
 /** Options of the other kind of task would be ignored silently. */
@@ -215,11 +238,15 @@ function refuseSameNames(models: string[], { answers }: EvalFlags): void {
     );
 }
 
-/** `answers.jsonl` of model `base.gguf` is `answers.base.jsonl`. */
-export function answersFileOf(answers: string, model: string): string {
+/**
+ * `answers.jsonl` of model `base.gguf` is `answers.base.jsonl`, under a strategy also `answers.base.cot.jsonl`; without a
+ * model and a strategy, the file itself.
+ */
+export function answersFileOf(answers: string, model: string | undefined, strategy?: string): string {
   const extension = extname(answers);
   const stem = answers.slice(0, answers.length - extension.length);
-  return `${stem}.${basename(model, extname(model))}${extension}`;
+  const parts = [...(model === undefined ? [] : [basename(model, extname(model))]), ...(strategy ? [strategy] : [])];
+  return `${[stem, ...parts].join(".")}${extension}`;
 }
 
 /** What `--json` prints: the results and, of exactly two, how they differ. */

@@ -3,8 +3,10 @@ import { AnswersFile } from "../answersFile.js";
 import { describeMachine, type FileIdentity } from "../evaluationResult.js";
 import { identifyFile, identifyModel, runVersions } from "../runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime, type ScoreEngine } from "../runtime.js";
+import { strategyKey } from "../strategies/strategy.js";
 import { taskId } from "../task.js";
 import { checkLikelihoodOptions, type LikelihoodOptions } from "./options.js";
+import { planScores } from "./planScores.js";
 import { type PreparedChoices, type PreparedTask, prepareRun } from "./prepare.js";
 import { buildLikelihoodResult, type LikelihoodResult } from "./result.js";
 import { scoreQuestions } from "./scoreQuestions.js";
@@ -15,7 +17,7 @@ import { type LikelihoodKey, type StoredScore, scoreSchema } from "./storedScore
  * semantics of lm-evaluation-harness 0.4.
  *
  * With an `answersFile`, a run that was stopped or killed goes on where it was: the same model, adapters, data, task,
- * shots, contextSize and versions make the same run. Its result is that of an undisturbed one, timings apart.
+ * shots, strategy, contextSize and versions make the same run. Its result is that of an undisturbed one, timings apart.
  * @throws MediloraError `ARGUMENT_INVALID` (an option, an unknown task, a file of another run), `CONTEXT_EXCEEDED` for a
  *   choice longer than the context, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`, `FILE_READ`, `FILE_WRITE`,
  *   `DISK_FULL`, `MODEL_INVALID`, `ADAPTER_INVALID`, `ADAPTER_MISMATCH`, `OUT_OF_MEMORY`, `NATIVE_UNAVAILABLE`,
@@ -34,12 +36,14 @@ export async function evaluateLikelihoodWith(
   const { task, shots, addBos, sequences } = settings;
   const { tasks: all, missing } = await prepareRun(task, options.data, shots);
   const limited = all.map((one) => ({ ...one, questions: one.questions.slice(0, options.limit) }));
-  const questions = limited.flatMap((one) => one.questions);
+  const plan = options.strategy && (await planScores(runtime, limited, options.strategy, options));
+  const questions = plan?.questions ?? limited.flatMap((one) => one.questions);
   const identity = {
     ...(await identifyModel(options)),
     task: { name: task.name, version: task.version },
     shots,
     addBos,
+    ...(plan && { strategy: plan.strategy }),
     data: await identifyData(all, options.signal),
     versions: runVersions(runtime.llamaCpp()),
   };
@@ -48,13 +52,17 @@ export async function evaluateLikelihoodWith(
     const { model, adapters, contextSize, threads, onProgress, signal } = options;
     const { scores, timings, ...engine } = await scoreQuestions(runtime, {
       ...{ model, adapters, contextSize, threads, onProgress, signal, addBos, sequences, questions },
-      stored: file === undefined ? new Map() : storedScores(file, all),
+      stored:
+        file === undefined
+          ? new Map()
+          : storedScores(file, plan?.questions ?? all.flatMap((one) => one.questions), options.limit !== undefined),
       onScore: (score) => file?.append(score),
     });
     const machine = describeMachine(engine.threads ?? threads);
     const available = all.reduce((sum, one) => sum + one.questions.length, 0);
     const run = { ...identity, timings, machine, isGroup: task.kind === "group", missing, available };
-    return buildLikelihoodResult(run, limited, scores);
+    const result = buildLikelihoodResult(run, limited, plan === undefined ? scores : plan.combine(scores));
+    return { ...result, notes: [...result.notes, ...(plan?.notes ?? [])] };
   } finally {
     await file?.close();
   }
@@ -69,7 +77,10 @@ async function identifyData(tasks: readonly PreparedTask[], signal: AbortSignal 
   return files;
 }
 
-type Identity = Pick<LikelihoodResult, "model" | "adapters" | "task" | "shots" | "addBos" | "data" | "versions">;
+type Identity = Pick<
+  LikelihoodResult,
+  "model" | "adapters" | "task" | "shots" | "addBos" | "strategy" | "data" | "versions"
+>;
 
 function runKey(run: Identity, contextSize: number | undefined): LikelihoodKey {
   return {
@@ -80,6 +91,7 @@ function runKey(run: Identity, contextSize: number | undefined): LikelihoodKey {
     shots: run.shots,
     addBos: run.addBos,
     contextSize: contextSize ?? null,
+    ...(run.strategy && { strategy: strategyKey(run.strategy) }),
     medilora: run.versions.medilora,
     llamaCpp: run.versions.llamaCpp,
   };
@@ -93,13 +105,19 @@ async function openScoresFile(
   return AnswersFile.open(answersFile, key, { schema: scoreSchema, overwrite });
 }
 
-/** The file's scores by key, each of texts that are still those of its question. */
-function storedScores(file: AnswersFile<StoredScore>, tasks: readonly PreparedTask[]): Map<string, StoredScore> {
-  const byKey = new Map<string, PreparedChoices>(
-    tasks.flatMap(({ questions }) => questions.map((question) => [question.key, question] as const)),
-  );
+/**
+ * The file's scores by key, each of texts that are still those of its question. With a limit, those of questions behind it
+ * are left.
+ */
+function storedScores(
+  file: AnswersFile<StoredScore>,
+  questions: readonly PreparedChoices[],
+  isLimited: boolean,
+): Map<string, StoredScore> {
+  const byKey = new Map(questions.map((question) => [question.key, question]));
   for (const { id, promptSha256, logprobs } of file.stored) {
     const question = byKey.get(id);
+    if (question === undefined && isLimited) continue;
     if (question?.promptSha256 === promptSha256 && logprobs.length === question.choices.length) continue;
     throw new MediloraError(
       "ARGUMENT_INVALID",

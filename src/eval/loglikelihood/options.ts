@@ -1,10 +1,11 @@
 import { MediloraError } from "../../errors.js";
 import { checkCommonOptions, checkInteger, type EvaluateOptions } from "../evaluateOptions.js";
+import { checkStrategy, type EvaluationStrategy } from "../strategies/strategy.js";
 import { findTask, isLikelihood } from "../tasks/index.js";
 import type { LikelihoodTask, TaskGroup } from "./task.js";
 
 export interface LikelihoodProgress {
-  /** Questions with a score, stored ones counted in. */
+  /** Questions with a score, stored ones counted in; under choice shuffling, orders of questions. */
   done: number;
   total: number;
   /** Of this run, loading left out. */
@@ -14,7 +15,15 @@ export interface LikelihoodProgress {
 
 type CommonOptions = Pick<
   EvaluateOptions,
-  "model" | "adapters" | "contextSize" | "threads" | "answersFile" | "overwrite" | "signal"
+  | "model"
+  | "adapters"
+  | "contextSize"
+  | "threads"
+  | "answersFile"
+  | "overwrite"
+  | "strategy"
+  | "onEmbedProgress"
+  | "signal"
 >;
 
 export interface LikelihoodOptions extends CommonOptions {
@@ -55,7 +64,31 @@ export function checkLikelihoodOptions(options: LikelihoodOptions): LikelihoodSe
   };
   checkCommonOptions(options);
   checkInteger("shots", settings.shots, 0, MOST_SHOTS);
+  if (options.strategy !== undefined) checkScoredStrategy(options.strategy, settings);
   return settings;
+}
+
+/** @throws MediloraError `ARGUMENT_INVALID` for what only generated answers take, or for two kinds of shots */
+export function checkScoredStrategy(
+  strategy: EvaluationStrategy,
+  { task, shots }: Pick<LikelihoodSettings, "task" | "shots">,
+): void {
+  checkStrategy(strategy);
+  const generated = strategy.selfConsistency
+    ? "selfConsistency"
+    : strategy.chainOfThought
+      ? "chainOfThought"
+      : undefined;
+  if (generated !== undefined)
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `strategy.${generated} is for generated answers; the choices of ${task.name} are scored. Leave it out.`,
+    );
+  if (strategy.neighbours && shots > 0)
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      "shots and strategy.neighbours both put solved questions in front. Use one of them.",
+    );
 }
 
 function likelihoodTask(task: LikelihoodOptions["task"]): LikelihoodTask | TaskGroup {

@@ -24,7 +24,11 @@ export interface PreparedTask {
   task: LikelihoodTask;
   path: string;
   shotsPath?: string;
+  /** In front of every question: preamble and shots. */
+  header: string;
   questions: PreparedChoices[];
+  /** Of each question, what its file says. */
+  sources: LocatedQuestion[];
 }
 
 export interface PreparedRun {
@@ -58,20 +62,22 @@ async function prepareTask(task: LikelihoodTask, data: string, shots: number): P
   const path = (await isFolder(data)) ? await fileOf(task.name, data, task.fileNames) : data;
   const shotsPath = shots === 0 ? undefined : await shotsFile(task, data);
   const header = task.preamble + (shotsPath === undefined ? "" : await shotsText(task, shotsPath, shots));
-  const questions: PreparedChoices[] = [];
+  const sources: LocatedQuestion[] = [];
   const ids = new Set<string>();
   for await (const question of task.read(path)) {
     checkQuestion(question);
     if (ids.has(question.id)) throw recordError(question.where, `the id occurs twice; give each question its own`);
     ids.add(question.id);
-    questions.push(prepare(task, header, question));
+    sources.push(question);
   }
-  if (questions.length === 0)
+  if (sources.length === 0)
     throw new MediloraError("DATA_EMPTY", `${path} holds no questions of ${task.name}. Give another file.`);
-  return { task, path, questions, ...(shotsPath !== undefined && { shotsPath }) };
+  const questions = sources.map((question) => prepareChoices(task, header, question));
+  return { task, path, header, questions, sources, ...(shotsPath !== undefined && { shotsPath }) };
 }
 
-function prepare(task: LikelihoodTask, header: string, question: LocatedQuestion): PreparedChoices {
+/** @param header stands in front of the question: the task's preamble, and shots */
+export function prepareChoices(task: LikelihoodTask, header: string, question: ChoiceQuestion): PreparedChoices {
   const { id, choices, gold } = question;
   // One string for all choices where they share it: with shots it is long.
   const shared = typeof question.context === "string" ? header + question.context : undefined;
@@ -87,11 +93,35 @@ async function shotsText(task: LikelihoodTask, path: string, shots: number): Pro
   for await (const question of task.read(path)) {
     if (solved.length === shots) break;
     checkQuestion(question);
-    const right = question.gold[0]!;
-    solved.push(`${contextOf(question, right)}${task.delimiter}${question.choices[right]}\n\n`);
+    solved.push(solvedText(task, question));
   }
   if (solved.length === shots) return solved.join("");
   throw new MediloraError("ARGUMENT_INVALID", `${path} holds ${solved.length} shots; ${shots} are asked for.`);
+}
+
+/** A solved question and the blank line behind it. */
+export function solvedText(task: LikelihoodTask, question: ChoiceQuestion): string {
+  const right = question.gold[0]!;
+  return `${contextOf(question, right)}${task.delimiter}${question.choices[right]}\n\n`;
+}
+
+/**
+ * All questions of a file of solved ones, checked.
+ * @param data the file, or a folder that holds it under a name of the task's shots or data
+ * @throws MediloraError `DATA_INVALID`, `FILE_NOT_FOUND`, `FILE_READ`
+ */
+export async function readSolved(
+  task: LikelihoodTask,
+  data: string,
+): Promise<{ path: string; questions: LocatedQuestion[] }> {
+  const names = [...(task.shotFileNames ?? []), ...task.fileNames];
+  const path = (await isFolder(data)) ? await fileOf(`solved questions of ${task.name}`, data, names) : data;
+  const questions: LocatedQuestion[] = [];
+  for await (const question of task.read(path)) {
+    checkQuestion(question);
+    questions.push(question);
+  }
+  return { path, questions };
 }
 
 function contextOf({ context }: ChoiceQuestion, choice: number): string {

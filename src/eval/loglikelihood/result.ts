@@ -5,6 +5,7 @@ import {
   MEDICAL_NOTICE,
 } from "../evaluationResult.js";
 import { type Interval, wilson } from "../intervals.js";
+import type { StrategyDescription } from "../strategies/strategy.js";
 import { chosenBy, groupMean, type MeanScore, meanScore, questionScore } from "./metrics.js";
 import type { PreparedChoices, PreparedTask } from "./prepare.js";
 import type { StoredScore } from "./storedScore.js";
@@ -17,9 +18,12 @@ export interface LikelihoodItem {
   context: string | string[];
   /** Without the delimiter that stands in front of each. */
   choices: string[];
-  /** [choices]: sum of the natural log-probabilities of the choice's tokens. */
+  /**
+   * [choices]: sum of the natural log-probabilities of the choice's tokens; under choice shuffling the logarithm of the
+   * option's mean probability among the options, over all orders.
+   */
   logprobs: number[];
-  /** [choices]: whether each of its tokens was the likeliest one. */
+  /** [choices]: whether each of its tokens was the likeliest one, in every order. */
   isGreedy: boolean[];
   /** The choice that the task's headline takes; null when there is none. */
   chosen: number | null;
@@ -50,6 +54,8 @@ export interface LikelihoodResult {
   task: { name: string; version: number };
   shots: number;
   addBos: boolean;
+  /** How questions were put; left out of a plain run. */
+  strategy?: StrategyDescription;
   /** Of each task its data file and, with shots, that of the shots. */
   data: FileIdentity[];
   tasks: TaskScore[];

@@ -38,6 +38,8 @@ export interface LikelihoodKey {
   addBos: boolean;
   /** Given by the caller, since it decides what is cut; null where it follows from the data. */
   contextSize: number | null;
+  /** What of a strategy decides a score; left out of a plain run. */
+  strategy?: object;
   medilora: string;
   llamaCpp: string;
 }

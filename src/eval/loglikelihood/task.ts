@@ -18,6 +18,10 @@ export interface ChoiceQuestion {
   choices: readonly string[];
   /** Indexes of the right choices: one, but for `mc2`. */
   gold: readonly number[];
+  /** The question's own words, by which similar ones are found and equal ones told; default: its context. */
+  text?: string;
+  /** Of a question whose choices are the letters of options that its context shows; `context` shows others in their place. */
+  lettered?: { options: readonly string[]; context(options: readonly string[]): string };
 }
 
 /**

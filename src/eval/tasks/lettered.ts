@@ -23,6 +23,20 @@ export function checkOptionCount(where: string, options: readonly string[], coun
   if (options.length !== count) throw recordError(where, `there are ${options.length} options; the task has ${count}`);
 }
 
+/**
+ * A question whose choices are its option letters, and whose options can stand in another order.
+ * @param text    the question's own words
+ * @param context what stands in front of the letter, by the options in their order
+ */
+export function orderableQuestion(
+  text: string,
+  options: readonly string[],
+  gold: number,
+  context: (options: readonly string[]) => string,
+): Omit<ChoiceQuestion, "id"> {
+  return { ...letterQuestion(context(options), options.length, gold), text, lettered: { options, context } };
+}
+
 /** A question whose choices are its option letters. */
 export function letterQuestion(context: string, count: number, gold: number): Omit<ChoiceQuestion, "id"> {
   return { context, choices: letterChoices(count), gold: [gold] };

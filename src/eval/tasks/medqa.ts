@@ -1,9 +1,11 @@
 import { recordError } from "../../data/formats/record.js";
-import { loadMedQA, type MedQARecord, multipleChoiceMessages, readMedQA } from "../../data/medqa.js";
+import { loadMedQA, type MedQARecord, multipleChoiceMessages, optionLetter, readMedQA } from "../../data/medqa.js";
 import { medqaPrefix3 } from "../extraction.js";
 import type { LikelihoodTask, LocatedQuestion } from "../loglikelihood/task.js";
+import { medqaReasoned } from "../strategies/chainOfThought.js";
+import type { Order } from "../strategies/shuffling.js";
 import type { GenerationTask } from "../task.js";
-import { checkOptionCount, letterChoices, letterQuestion, optionLines } from "./lettered.js";
+import { checkOptionCount, letterChoices, optionLines, orderableQuestion } from "./lettered.js";
 
 type OptionCount = 4 | 5;
 
@@ -35,7 +37,23 @@ function generationTask(count: OptionCount): GenerationTask<MedQARecord> {
     id: (record) => record.id,
     messages: (record) => multipleChoiceMessages(record, { answer: false }),
     gold: (record) => record.label,
+    text: (record) => record.question,
+    solved: (record) => multipleChoiceMessages(record, { answer: true }).at(-1)!.content,
+    optionOrder: {
+      count: () => count,
+      messages: (record, order) => multipleChoiceMessages(reordered(record, order), { answer: false }),
+      label: (label, order) => optionLetter(order[letterChoices(count).indexOf(label)]!),
+    },
+    chainOfThought: {
+      form: "the letter of the option that you choose, in brackets",
+      extraction: medqaReasoned(count),
+    },
   };
+}
+
+/** Its label is that of the data's order. */
+function reordered(record: MedQARecord, order: Order): MedQARecord {
+  return { ...record, options: order.map((index) => record.options[index]!) };
 }
 
 function likelihoodTask(count: OptionCount): LikelihoodTask {
@@ -58,7 +76,7 @@ async function* read(path: string, count: OptionCount): AsyncGenerator<LocatedQu
     const where = `${path}, question ${id}`;
     checkOptionCount(where, options, count);
     if (question === "") throw recordError(where, "field question is blank");
-    const context = `Question: ${question}\n${optionLines(options)}\nAnswer:`;
-    yield { id, where, ...letterQuestion(context, count, letterChoices(count).indexOf(label)) };
+    const context = (texts: readonly string[]) => `Question: ${question}\n${optionLines(texts)}\nAnswer:`;
+    yield { id, where, ...orderableQuestion(question, options, letterChoices(count).indexOf(label), context) };
   }
 }

@@ -1,6 +1,14 @@
-import { loadPubMedQA, PUBMEDQA_LABELS, type PubMedQARecord, pubmedqaMessages } from "../../data/pubmedqa.js";
+import {
+  loadPubMedQA,
+  PUBMEDQA_LABELS,
+  PUBMEDQA_SYSTEM_PROMPT,
+  type PubMedQARecord,
+  pubmedqaMessages,
+} from "../../data/pubmedqa.js";
 import { MediloraError } from "../../errors.js";
 import { pubmedqaStrict } from "../extraction.js";
+import { pubmedqaReasoned } from "../strategies/chainOfThought.js";
+import type { Order } from "../strategies/shuffling.js";
 import type { GenerationTask } from "../task.js";
 
 /** PubMedQA, reasoning-required: the abstract without its conclusion and the question are given, a label is wanted. */
@@ -22,4 +30,25 @@ export const pubmedqaTask: GenerationTask<PubMedQARecord> = {
       "the record has no final_decision, so an answer cannot be scored. Give a file with labels.",
     );
   },
+  text: (record) => record.question,
+  solved: (record) => (record.longAnswer === undefined ? `${record.label}.` : `${record.label}. ${record.longAnswer}`),
+  optionOrder: {
+    count: () => PUBMEDQA_LABELS.length,
+    messages: (record, order) =>
+      pubmedqaMessages(record, { answer: false }).map((message) =>
+        message.role === "system" ? { ...message, content: systemPrompt(order) } : message,
+      ),
+    label: (label) => label,
+  },
+  chainOfThought: {
+    form: "the option that you choose",
+    extraction: pubmedqaReasoned,
+    solved: (record) => (record.longAnswer === undefined ? undefined : `${record.longAnswer}\nAnswer: ${record.label}`),
+  },
 };
+
+/** The options are words, not letters: what can change is the order in which the system prompt names them. */
+function systemPrompt(order: Order): string {
+  const [first, second, third] = order.map((index) => PUBMEDQA_LABELS[index]);
+  return PUBMEDQA_SYSTEM_PROMPT.replace("'yes,' 'no,' or 'maybe.'", `'${first},' '${second},' or '${third}.'`);
+}

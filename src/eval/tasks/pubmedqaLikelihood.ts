@@ -21,6 +21,6 @@ async function* read(path: string): AsyncGenerator<LocatedQuestion> {
     const where = `${path}, record ${++number}`;
     if (label === undefined) throw recordError(where, "field final_decision is missing; give a file with labels");
     const context = `Abstract: ${contexts.join("\n")}\nQuestion: ${question}\nAnswer:`;
-    yield { id, where, context, choices: PUBMEDQA_LABELS, gold: [PUBMEDQA_LABELS.indexOf(label)] };
+    yield { id, where, context, text: question, choices: PUBMEDQA_LABELS, gold: [PUBMEDQA_LABELS.indexOf(label)] };
   }
 }

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { type ErrorCode, isMediloraError } from "../../../dist/errors.js";
 import { buildResult, type EvaluationResult, type RunDescription } from "../../../dist/eval/evaluationResult.js";
 import {
   buildLikelihoodResult,
@@ -92,5 +94,24 @@ export function scoredOf(
     available: questions.length,
     ...run,
   };
-  return buildLikelihoodResult(description, [{ task, path: "data.json", questions: prepared }], scores);
+  return buildLikelihoodResult(
+    description,
+    [{ task, path: "data.json", questions: prepared, header: "", sources: [] }],
+    scores,
+  );
+}
+
+/** A check for assert.rejects and assert.throws: a MediloraError of this code whose message matches. */
+export function fails(code: ErrorCode, message: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(isMediloraError(error), String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+/** What two runs over the same answers must have in common. */
+export function withoutTimings<Result extends { timings: unknown }>({ timings: _, ...rest }: Result) {
+  return rest;
 }
