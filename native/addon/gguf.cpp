@@ -2,7 +2,7 @@
 
 #include "addon/common.h"
 #include "addon/module.h"
-#include "gguf/gguf_file.h"
+#include "gguf/split.h"
 
 namespace medilora {
 
@@ -104,7 +104,7 @@ Napi::Value gguf_read(const Napi::CallbackInfo& info) {
     if (!info[0].IsString()) throw Error("ARGUMENT_INVALID", "A path is expected.");
     const std::string path = info[0].As<Napi::String>().Utf8Value();
     return start_job(info.Env(), info[1], [path](JobContext&) -> ValueBuilder {
-        auto file = std::make_shared<GgufFile>(path);
+        auto file = std::make_shared<GgufModel>(path);
         return [file](Napi::Env env) { return describe(env, *file); };
     });
 }

@@ -4,7 +4,7 @@ import { MediloraError } from "../../errors.js";
 import type { EvaluationResult } from "../../eval/evaluationResult.js";
 import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
 import { SAMPLER_PRESETS, type SamplerPreset } from "../../eval/samplers.js";
-import { gather, SEED_MAX, wholeNumber } from "../options.js";
+import { type AdapterFlag, gather, parseAdapter, SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
 
 interface EvalFlags {
@@ -25,11 +25,6 @@ interface EvalFlags {
   json?: boolean;
   list?: boolean;
   dumpRequests?: string;
-}
-
-interface AdapterFlag {
-  path: string;
-  scale?: number;
 }
 
 /** `medilora eval`: a benchmark over one or several models. */
@@ -74,13 +69,6 @@ async function act(models: string[], flags: EvalFlags, command: Command, context
   const { findTask, isLikelihood } = await import("../../eval/tasks/index.js");
   if (isLikelihood(findTask(flags.task))) return scoreAll(models, flags.data, flags, context);
   return answerAll(models, flags.data, flags, context);
-}
-
-/** `file` or `file:scale`: a colon before a number, so that other colons may stand in a path. */
-export function parseAdapter(text: string): AdapterFlag {
-  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/.exec(text);
-  if (match === null) return { path: text };
-  return { path: match[1] as string, scale: Number(match[2]) };
 }
 
 async function list({ json }: EvalFlags, { out }: CliContext): Promise<void> {
