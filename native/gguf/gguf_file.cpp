@@ -67,7 +67,7 @@ void GgufFile::index_tensors() {
     const int64_t count = gguf_get_n_tensors(context_.get());
     for (int64_t i = 0; i < count; ++i) {
         GgufTensor tensor{
-            gguf_get_tensor_name(context_.get(), i), gguf_get_tensor_type(context_.get(), i), {}, nullptr, 0};
+            gguf_get_tensor_name(context_.get(), i), gguf_get_tensor_type(context_.get(), i), {}, nullptr, 0, 0};
         std::memcpy(tensor.ne, gguf_get_tensor_ne(context_.get(), i), sizeof(tensor.ne));
         tensor.bytes = gguf_get_tensor_size(context_.get(), i);
         const size_t offset = data_offset + gguf_get_tensor_offset(context_.get(), i);
@@ -75,6 +75,7 @@ void GgufFile::index_tensors() {
             invalid("it ends inside the tensor " + tensor.name + " (" + std::to_string(file_.size()) +
                     " bytes, at least " + std::to_string(offset + tensor.bytes) + " expected)");
         tensor.data = file_.data() + offset;
+        tensor.offset = offset;
         add(tensor);
     }
 }

@@ -24,6 +24,7 @@ struct GgufTensor {
     int64_t ne[4];
     const void* data;
     size_t bytes;
+    size_t offset; ///< of `data`, from the start of its file
 
     int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
     int64_t rows() const { return ne[1] * ne[2] * ne[3]; }
