@@ -84,7 +84,7 @@ function pair(
 
 function half({ name, type, bytes, offset }: GgufTensor, shape: number[], path: string): GgufHalf {
   const upper = type.toUpperCase();
-  if (upper in ELEMENT_BYTES) return { type: upper as ElementType, shape, bytes, offset };
+  if (Object.hasOwn(ELEMENT_BYTES, upper)) return { type: upper as ElementType, shape, bytes, offset };
   throw new MediloraError(
     "TYPE_UNSUPPORTED",
     `${path}: ${name} is of type ${type}. Only adapters in F32, F16 and BF16 can be converted.`,

@@ -46,19 +46,21 @@ const READ = new Set(
 );
 
 /** Keys that change what the adapter computes, beyond W + s B A. */
-const REFUSED: Readonly<Record<string, string>> = {
-  modules_to_save: "whole modules are saved with it (modules_to_save)",
-  use_dora: "it is a DoRA adapter (use_dora)",
-  layer_replication: "it repeats layers (layer_replication)",
-  trainable_token_indices: "it trains single tokens (trainable_token_indices)",
-  target_parameters: "it adapts bare parameters (target_parameters)",
-  lora_bias: "its B has biases (lora_bias)",
-  use_qalora: "it is a QALoRA adapter (use_qalora)",
-  use_bdlora: "it is a block-diagonal adapter (use_bdlora)",
-  alora_invocation_tokens: "it is an activated LoRA (alora_invocation_tokens)",
-  megatron_config: "it is of Megatron's parallel layers (megatron_config)",
-  arrow_config: "it routes between adapters (arrow_config)",
-};
+const REFUSED = new Map(
+  Object.entries({
+    modules_to_save: "whole modules are saved with it (modules_to_save)",
+    use_dora: "it is a DoRA adapter (use_dora)",
+    layer_replication: "it repeats layers (layer_replication)",
+    trainable_token_indices: "it trains single tokens (trainable_token_indices)",
+    target_parameters: "it adapts bare parameters (target_parameters)",
+    lora_bias: "its B has biases (lora_bias)",
+    use_qalora: "it is a QALoRA adapter (use_qalora)",
+    use_bdlora: "it is a block-diagonal adapter (use_bdlora)",
+    alora_invocation_tokens: "it is an activated LoRA (alora_invocation_tokens)",
+    megatron_config: "it is of Megatron's parallel layers (megatron_config)",
+    arrow_config: "it routes between adapters (arrow_config)",
+  }),
+);
 
 /**
  * Reads and checks `adapter_config.json`.
@@ -153,7 +155,7 @@ function checkKind(config: Record<string, unknown>, refuse: (what: string) => ne
 function checkKeys(config: Record<string, unknown>, refuse: (what: string) => never): void {
   for (const [key, value] of Object.entries(config)) {
     if (NEUTRAL.has(key) || READ.has(key) || isUnset(value)) continue;
-    refuse(REFUSED[key] ?? `${shown(key)} is unknown, and could change what the adapter computes`);
+    refuse(REFUSED.get(key) ?? `${shown(key)} is unknown, and could change what the adapter computes`);
   }
   const pattern = config.layers_pattern;
   if (!isUnset(pattern) && pattern !== "layers" && String(pattern) !== "layers") refuse("layers_pattern is not layers");

@@ -152,7 +152,7 @@ function readEntry(
   if (!isObject(entry) || Object.keys(entry).sort().join() !== "data_offsets,dtype,shape")
     throw invalid(path, `the entry of ${label} has other fields than dtype, shape and data_offsets`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !(dtype in ELEMENT_BYTES))
+  if (typeof dtype !== "string" || !Object.hasOwn(ELEMENT_BYTES, dtype))
     throw new MediloraError(
       "TYPE_UNSUPPORTED",
       `${path}: ${label} has another element type than F32, F16 and BF16. Save the adapter in one of these.`,

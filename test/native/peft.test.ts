@@ -100,7 +100,10 @@ describe("a PEFT adapter and its GGUF give the logits of W x + s B A x in Huggin
     const head = { ...config, r: 3, target_modules: ["lm_head"] };
     const folder = await writePeft(temporary("head"), head, safetensors(tensors));
     await importPeftAdapter({ input: folder, base, output: adapter });
-    const expected = (await HuggingFaceModel.open(base)).logits(tokens, branchesOf(tensors, () => 8 / 3));
+    const expected = (await HuggingFaceModel.open(base)).logits(
+      tokens,
+      branchesOf(tensors, () => 8 / 3),
+    );
     assertClose(await llamaLogits(base, adapter), expected, 1e-4, "with adapter");
     const merged = temporary("head-merged.gguf");
     await mergeAdapter({ base, adapter, output: merged });
