@@ -93,7 +93,7 @@ RowMerger::~RowMerger() = default;
 
 RowFailure RowMerger::write(const RowMerge& merge, GgufWriter& writer) {
     const GgufTensor& tensor = merge.tensor;
-    const int64_t rows = tensor.rows(), most = std::max<int64_t>(1, kBlockFloats / tensor.ne[0]);
+    const int64_t rows = tensor.rows(), most = std::max<int64_t>(1, kBlockFloats / std::max<int64_t>(1, tensor.ne[0]));
     std::atomic<RowFailure> failure{RowFailure::kNone};
     pool_.run((rows + most - 1) / most, [&](int64_t index, int thread) {
         cancel_.check();

@@ -20,6 +20,8 @@ void GgufWriter::declare(const std::string& name, ggml_type type, const std::vec
 
 void GgufWriter::begin(const std::string& path) {
     file_ = std::make_unique<AtomicFile>(path);
+    // Tensors are padded to the default, whatever the file did from which the metadata came.
+    gguf_remove_key(context_.get(), GGUF_KEY_GENERAL_ALIGNMENT);
     const std::vector<char> bytes = header();
     file_->write(bytes.data(), bytes.size());
 }

@@ -9,6 +9,7 @@ import { requireTexts } from "../util/arguments.js";
 import { AtomicWriter, writeFileAtomic } from "../util/atomicFile.js";
 import { type GgufPair, ggufPairs, readAlpha } from "./ggufPairs.js";
 import type { ConvertedAdapter } from "./importPeft.js";
+import { mostCommon } from "./mostCommon.js";
 import { adaptedModules } from "./peftNames.js";
 import { peftTensorName } from "./peftTensors.js";
 import { ownMetadata } from "./provenance.js";
@@ -113,7 +114,7 @@ function peftConfig(
   pairs: readonly GgufPair[],
   { alpha, layers, baseModel }: { alpha: number; layers: readonly { module: string }[]; baseModel: string | null },
 ): Record<string, unknown> {
-  const rank = mostCommonRank(pairs);
+  const rank = mostCommon(pairs.map((pair) => pair.rank));
   // Without the block's "model.", since PEFT before 0.14 wants something in front of a key.
   const key = (module: string) => module.replace(/^model\./, "");
   const others = pairs.filter((pair) => pair.rank !== rank).map((pair) => [key(pair.layer.module), pair.rank] as const);
@@ -142,12 +143,6 @@ function peftConfig(
     init_lora_weights: true,
     auto_mapping: null,
   };
-}
-
-function mostCommonRank(pairs: readonly GgufPair[]): number {
-  const counts = new Map<number, number>();
-  for (const { rank } of pairs) counts.set(rank, (counts.get(rank) ?? 0) + 1);
-  return [...counts].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
 }
 
 /** The last names of the modules where all modules of these names are adapted, else every module's whole name. */

@@ -8,6 +8,7 @@ import { native } from "../native/load.js";
 import type { CountProgress } from "../native/trainingBinding.js";
 import { requireTexts } from "../util/arguments.js";
 import { AtomicWriter } from "../util/atomicFile.js";
+import { mostCommon } from "./mostCommon.js";
 import { firstUntargeted, moduleScales, type PeftConfig, readPeftConfig } from "./peftConfig.js";
 import { adaptedModules } from "./peftNames.js";
 import { pairTensors, type TensorPair } from "./peftTensors.js";
@@ -131,12 +132,6 @@ function convert({ layer, a, b }: TensorPair, factor: number): Conversion[] {
     { source: a, name: `${layer.tensor}.lora_a`, type: a.type, heads: 0, factor: 1 },
     { source: b, name: `${layer.tensor}.lora_b`, type, heads: layer.permutedHeads, factor },
   ];
-}
-
-function mostCommon(values: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
 }
 
 /** Where the adapter comes from: what {@link exportPeftAdapter} kept, and the base's name in PEFT. */

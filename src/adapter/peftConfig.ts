@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { isObject } from "../data/formats/record.js";
 import { fileError, MediloraError } from "../errors.js";
 import { parseStrictJson } from "../util/strictJson.js";
 import { matchesModules, patternKeys } from "./peftPatterns.js";
@@ -168,10 +169,6 @@ function isUnset(value: unknown): boolean {
 
 function isEmpty(value: object): boolean {
   return Object.keys(value).length === 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isRank(value: unknown): value is number {

@@ -1,4 +1,5 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { isObject } from "../data/formats/record.js";
 import { fileError, MediloraError } from "../errors.js";
 import { parseStrictJson } from "../util/strictJson.js";
 
@@ -181,10 +182,6 @@ function checkCoverage(path: string, tensors: SafetensorsTensor[], { start, size
 /** A name out of an untrusted file as a message can carry it. */
 export function shown(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isSizes(value: unknown): value is number[] {

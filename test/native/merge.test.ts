@@ -11,7 +11,7 @@ import { sha256File } from "../../dist/util/hash.js";
 import { packageVersion } from "../../dist/util/version.js";
 import { runCli } from "../unit/helpers/cli.js";
 import { gguf } from "./gguf.js";
-import { EditableGguf, type GgufValue } from "./ggufEdit.js";
+import { EditableGguf, type GgufValue, string, uint32 } from "./ggufEdit.js";
 import { maxDifference, plainBatch, rejectsWith, repoFile, temporaryFolder } from "./helpers.js";
 
 const temporary = await temporaryFolder();
@@ -134,6 +134,21 @@ describe("several adapters", () => {
     assert.match(stdout, /1 tensors merged, F32\n$/);
     assert.equal(await sha256File(output), await sha256File(expected));
   });
+});
+
+it("a base whose tensors are aligned to 64 bytes merges like one aligned to 32", async () => {
+  const editable = new EditableGguf(await readFile(base));
+  const last = (await readGguf(base)).tensors.at(-1)!;
+  const dataBytes = last.offset + last.bytes - (await readGguf(base)).tensors[0]!.offset;
+  const padded = (length: number) =>
+    editable.with({ "general.alignment": uint32(64), pad: string("x".repeat(length)) });
+  const length = [0, 32].find((extra) => (padded(extra).length - dataBytes) % 64 === 0)!;
+  const [aligned, output] = [temporary("aligned.gguf"), temporary("aligned-merged.gguf")];
+  await writeFile(aligned, padded(length));
+  await mergeAdapter({ base: aligned, adapter, output });
+  assert.equal((await readGguf(output)).metadata["general.alignment"], undefined);
+  await mergeAdapter({ base, adapter, output: temporary("plain-merged.gguf") });
+  assert.deepEqual(await tensorsOf(output), await tensorsOf(temporary("plain-merged.gguf")));
 });
 
 describe("merge --quantize", () => {

@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { exportPeftAdapter } from "../../dist/adapter/exportPeft.js";
 import { importPeftAdapter } from "../../dist/adapter/importPeft.js";
 import type { ErrorCode } from "../../dist/errors.js";
+import { InferenceEngine } from "../../dist/native/engine.js";
 import { runCli } from "../unit/helpers/cli.js";
 import { gguf } from "./gguf.js";
 import { rejectsWith, repoFile, temporaryFolder } from "./helpers.js";
@@ -152,6 +153,20 @@ describe("a GGUF adapter is not exported", () => {
     });
     assert.deepEqual([alpha, ranks], [2, [2, 2]]);
   });
+});
+
+it("an adapter of a token embedding that is the output layer too is refused, not left to an assertion", async () => {
+  const half = (name: string, shape: [number, number]) => ({
+    name,
+    shape,
+    values: new Float32Array(shape[0] * shape[1]),
+  });
+  const metadata = { "general.type": "adapter", "general.architecture": "qwen2", "adapter.type": "lora" };
+  const path = temporary("embedding.gguf");
+  const tensors = [half("token_embd.weight.lora_a", [2, 61]), half("token_embd.weight.lora_b", [2, 32])];
+  await writeFile(path, gguf({ ...metadata, "adapter.lora.alpha": 4 }, tensors));
+  const open = InferenceEngine.open({ model: base, adapters: [{ path }], contextSize: 64, sequences: 1, threads: 1 });
+  await rejectsWith("ADAPTER_MISMATCH", open, /output layer/);
 });
 
 describe("medilora adapter", () => {
