@@ -1,3 +1,5 @@
+export { type ExportPeftOptions, exportPeftAdapter } from "./adapter/exportPeft.js";
+export { type ConvertedAdapter, type ImportPeftOptions, importPeftAdapter } from "./adapter/importPeft.js";
 export { type MergeOptions, type MergeResult, mergeAdapter } from "./adapter/merge.js";
 export { type LabelSpan, type RenderChatMLOptions, renderChatML, type TextSpan } from "./chat/chatml.js";
 export { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "./chat/tokenizeRow.js";

@@ -21,57 +21,69 @@ bool ends_with(const std::string& text, const std::string& suffix) {
                                        ". Use an adapter that medilora or llama.cpp's convert_lora_to_gguf.py wrote.");
 }
 
-std::vector<float> read_matrix(const std::string& path, const GgufTensor& tensor) {
+void check_matrix(const std::string& path, const GgufTensor& tensor) {
     if (tensor.ne[2] != 1 || tensor.ne[3] != 1) invalid(path, tensor.name + " is no matrix");
     if (!can_dequantize(tensor.type)) invalid(path, tensor.name + " has a type that cannot be read");
-    std::vector<float> out(static_cast<size_t>(tensor.elements()));
-    for (int64_t row = 0; row < tensor.ne[1]; ++row)
-        dequantize_row(tensor.type, static_cast<const char*>(tensor.data) + row * tensor.row_bytes(),
-                       out.data() + row * tensor.ne[0], tensor.ne[0]);
-    if (!all_finite(GGML_TYPE_F32, out.data(), out.size())) invalid(path, tensor.name + " holds NaN or infinity");
-    return out;
-}
-
-void read_pairs(const GgufFile& file, Adapter& adapter) {
-    for (const GgufTensor& a : file.tensors()) {
-        if (ends_with(a.name, kSuffixB)) {
-            if (file.find(a.name.substr(0, a.name.size() - 1) + "a") == nullptr)
-                invalid(file.path(), a.name + " has no lora_a");
-            continue;
-        }
-        if (!ends_with(a.name, kSuffixA)) invalid(file.path(), "the tensor " + a.name + " is no part of a LoRA");
-        const std::string base = a.name.substr(0, a.name.size() - kSuffixA.size());
-        const GgufTensor* b = file.find(base + kSuffixB);
-        if (b == nullptr) invalid(file.path(), a.name + " has no lora_b");
-        if (b->ne[0] != a.ne[1]) invalid(file.path(), base + " has a lora_a and a lora_b of different rank");
-        adapter.pairs[base] = {a.ne[1], a.ne[0], b->ne[1], read_matrix(file.path(), a), read_matrix(file.path(), *b)};
-    }
-    if (adapter.pairs.empty()) invalid(file.path(), "it has no tensors");
 }
 
 } // namespace
 
-Adapter read_adapter(const std::string& path) {
-    const GgufFile file(path, "ADAPTER_INVALID");
-    if (file.string("general.type", "") != "adapter" || file.string("adapter.type", "") != "lora")
+AdapterFile::AdapterFile(const std::string& path) : file_(path, "ADAPTER_INVALID") {
+    if (file_.string("general.type", "") != "adapter" || file_.string("adapter.type", "") != "lora")
         invalid(path, "its metadata does not say general.type = adapter, adapter.type = lora");
-    Adapter adapter;
-    adapter.architecture = file.string("general.architecture");
-    adapter.alpha = static_cast<float>(file.real("adapter.lora.alpha"));
-    if (!std::isfinite(adapter.alpha)) invalid(path, "its adapter.lora.alpha is not a finite number");
-    read_pairs(file, adapter);
+    architecture_ = file_.string("general.architecture");
+    alpha_ = static_cast<float>(file_.real("adapter.lora.alpha"));
+    if (!std::isfinite(alpha_)) invalid(path, "its adapter.lora.alpha is not a finite number");
+    index_pairs();
+}
+
+void AdapterFile::index_pairs() {
+    for (const GgufTensor& a : file_.tensors()) {
+        check_matrix(path(), a);
+        if (ends_with(a.name, kSuffixB)) {
+            if (file_.find(a.name.substr(0, a.name.size() - 1) + "a") == nullptr)
+                invalid(path(), a.name + " has no lora_a");
+            continue;
+        }
+        if (!ends_with(a.name, kSuffixA)) invalid(path(), "the tensor " + a.name + " is no part of a LoRA");
+        const std::string base = a.name.substr(0, a.name.size() - kSuffixA.size());
+        const GgufTensor* b = file_.find(base + kSuffixB);
+        if (b == nullptr) invalid(path(), a.name + " has no lora_b");
+        if (b->ne[0] != a.ne[1]) invalid(path(), base + " has a lora_a and a lora_b of different rank");
+        pairs_[base] = {a.ne[1], a.ne[0], b->ne[1]};
+    }
+    if (pairs_.empty()) invalid(path(), "it has no tensors");
+}
+
+std::vector<float> AdapterFile::read_matrix(const std::string& name) const {
+    const GgufTensor& tensor = *file_.find(name);
+    std::vector<float> out(static_cast<size_t>(tensor.elements()));
+    for (int64_t row = 0; row < tensor.ne[1]; ++row)
+        dequantize_row(tensor.type, static_cast<const char*>(tensor.data) + row * tensor.row_bytes(),
+                       out.data() + row * tensor.ne[0], tensor.ne[0]);
+    if (!all_finite(GGML_TYPE_F32, out.data(), out.size())) invalid(path(), name + " holds NaN or infinity");
+    return out;
+}
+
+AdapterPair AdapterFile::read(const std::string& name) const {
+    return {pairs_.at(name), read_matrix(name + kSuffixA), read_matrix(name + kSuffixB)};
+}
+
+Adapter AdapterFile::read_all() const {
+    Adapter adapter{architecture_, alpha_, {}};
+    for (const auto& [name, shape] : pairs_) adapter.pairs[name] = read(name);
     return adapter;
 }
 
-void check_adapter_fits(const Adapter& adapter, const std::string& adapter_path, const GgufFile& base) {
+void check_adapter_fits(const AdapterFile& adapter, const GgufFile& base) {
     auto mismatch = [&](const std::string& what) {
-        throw Error("ADAPTER_MISMATCH", adapter_path + " does not belong to " + base.path() + ": " + what +
+        throw Error("ADAPTER_MISMATCH", adapter.path() + " does not belong to " + base.path() + ": " + what +
                                             ". Use the base model that the adapter was trained on.");
     };
     const std::string architecture = base.string("general.architecture");
-    if (architecture != adapter.architecture)
-        mismatch("the adapter is for \"" + adapter.architecture + "\", the model is \"" + architecture + "\"");
-    for (const auto& [name, pair] : adapter.pairs) {
+    if (architecture != adapter.architecture())
+        mismatch("the adapter is for \"" + adapter.architecture() + "\", the model is \"" + architecture + "\"");
+    for (const auto& [name, pair] : adapter.pairs()) {
         const GgufTensor* tensor = base.find(name);
         if (tensor == nullptr) mismatch("the model has no tensor " + name);
         if (tensor->ne[0] != pair.in || tensor->rows() != pair.out)

@@ -1,18 +1,18 @@
 #include "adapter/merge.h"
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 
-#include "gemm/gemm.h"
-#include "gguf/finite.h"
+#include "adapter/row_merger.h"
 #include "gguf/gguf_writer.h"
+#include "gguf/split.h"
+#include "quantize/quantize.h"
 #include "util/error.h"
 
 namespace medilora {
 
 namespace {
-
-/// Floats that are in memory at once as rows of one tensor (16 MB).
-constexpr int64_t kChunkFloats = int64_t{1} << 22;
 
 bool is_matrix(const GgufTensor& tensor) {
     return tensor.ne[1] > 1 || tensor.ne[2] > 1;
@@ -48,39 +48,60 @@ uint32_t file_type_of(ggml_type type) {
     }
 }
 
+void check_quantization(const std::string& name) {
+    const std::vector<std::string>& names = quantize_types();
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+        throw Error("TYPE_UNSUPPORTED", "Unknown quantisation type. `medilora quantize --type list` prints them all.");
+}
+
+std::string replaced(std::string text, const std::string& old, const std::string& with) {
+    for (size_t at = text.find(old); at != std::string::npos; at = text.find(old, at + with.size()))
+        text.replace(at, old.size(), with);
+    return text;
+}
+
 class Merger {
   public:
     Merger(const MergeOptions& options, const Cancel& cancel)
-        : options_(options), cancel_(cancel), base_(options.base), adapter_(read_adapter(options.adapter)),
-          pool_(options.threads), gemm_(pool_) {
-        refuse_same_file(options.base, options.output);
-        refuse_same_file(options.adapter, options.output);
-        check_adapter_fits(adapter_, options.adapter, base_);
+        : options_(options), cancel_(cancel), base_(options.base), rows_(options.threads, cancel) {
+        for (const std::string& part : base_.paths()) refuse_same_file(part, options.output);
+        for (const WeightedAdapter& adapter : options.adapters) open(adapter);
         const ggml_type own = main_type(base_);
         result_.base_quantized = ggml_is_quantized(own);
         result_.type = options.type != GGML_TYPE_COUNT ? options.type : result_.base_quantized ? GGML_TYPE_F16 : own;
-        result_.merged_tensors = static_cast<int64_t>(adapter_.pairs.size());
+        steps_ = static_cast<int64_t>(base_.tensors().size()) * (options.quantize.empty() ? 1 : 2);
     }
 
     MergeResult run(const std::function<void(int64_t, int64_t)>& progress) {
         declare();
         writer_.begin(options_.output);
-        const int64_t total = static_cast<int64_t>(base_.tensors().size());
-        for (int64_t i = 0; i < total; ++i) {
-            write_tensor(base_.tensors()[i]);
-            progress(i + 1, total);
+        int64_t done = 0;
+        for (const GgufTensor& tensor : base_.tensors()) {
+            write_tensor(tensor);
+            progress(++done, steps_);
         }
-        result_.bytes = writer_.commit();
+        result_.bytes = options_.quantize.empty() ? writer_.commit() : quantize_merged(done, progress);
         return result_;
     }
 
   private:
+    void open(const WeightedAdapter& adapter) {
+        refuse_same_file(adapter.path, options_.output);
+        adapters_.push_back(std::make_unique<AdapterFile>(adapter.path));
+        check_adapter_fits(*adapters_.back(), base_);
+    }
+
     /// Vectors (norms, biases) keep their type; matrices get the output's.
     ggml_type type_of(const GgufTensor& tensor) const { return is_matrix(tensor) ? result_.type : tensor.type; }
 
     void declare() {
         gguf_context* metadata = writer_.metadata();
         gguf_set_kv(metadata, base_.context());
+        remove_split_metadata(metadata);
+        for (int64_t i = gguf_get_n_kv(metadata) - 1; i >= 0; --i) {
+            const std::string key = gguf_get_key(metadata, i);
+            if (key.rfind("medilora.", 0) == 0) gguf_remove_key(metadata, key.c_str());
+        }
         gguf_set_val_u32(metadata, "general.file_type", file_type_of(result_.type));
         for (const auto& [key, value] : options_.metadata) gguf_set_val_str(metadata, key.c_str(), value.c_str());
         for (const GgufTensor& tensor : base_.tensors())
@@ -88,49 +109,35 @@ class Merger {
     }
 
     void write_tensor(const GgufTensor& tensor) {
-        const auto pair = adapter_.pairs.find(tensor.name);
-        if (pair == adapter_.pairs.end() && type_of(tensor) == tensor.type) {
-            if (!tensor_is_finite(tensor)) refuse_base(tensor);
-            writer_.write(tensor.data, tensor.bytes);
-        } else
-            convert(tensor, pair == adapter_.pairs.end() ? nullptr : &pair->second);
-        writer_.end_tensor();
-    }
-
-    void convert(const GgufTensor& tensor, const AdapterPair* pair) {
-        const int64_t in = tensor.ne[0], rows = tensor.rows(), most = std::max<int64_t>(1, kChunkFloats / in);
-        for (int64_t begin = 0; begin < rows; begin += most) {
-            cancel_.check();
-            const int64_t count = std::min(most, rows - begin);
-            float* chunk = chunk_.resize(std::min(most, rows) * in);
-            pool_.run(count, [&](int64_t i, int) {
-                dequantize_row(tensor.type, static_cast<const char*>(tensor.data) + (begin + i) * tensor.row_bytes(),
-                               chunk + i * in, in);
-            });
-            if (!all_finite(GGML_TYPE_F32, chunk, count * in)) refuse_base(tensor);
-            if (pair != nullptr) // W' = W + s B A
-                gemm_.multiply(count, in, pair->rank, {pair->b.data() + begin * pair->rank, pair->rank, 1},
-                               {pair->a.data(), in, 1}, chunk, in, options_.scale * adapter_.scale(*pair), true);
-            write_as(tensor, chunk, count * in);
+        std::vector<ScaledPair> pairs;
+        for (size_t i = 0; i < adapters_.size(); ++i) {
+            const AdapterFile& adapter = *adapters_[i];
+            if (adapter.pairs().count(tensor.name) == 0) continue;
+            AdapterPair pair = adapter.read(tensor.name);
+            const float scale = options_.scale * options_.adapters[i].weight * lora_scale(adapter.alpha(), pair.rank);
+            pairs.push_back({std::move(pair), scale});
         }
+        result_.merged_tensors += !pairs.empty();
+        const RowFailure failure = rows_.write({tensor, type_of(tensor), pairs}, writer_);
+        if (failure == RowFailure::kBase) base_.invalid(tensor.name + " holds NaN or infinity");
+        if (failure == RowFailure::kResult) refuse_result(tensor);
     }
 
-    void write_as(const GgufTensor& tensor, const float* values, int64_t count) {
-        const ggml_type type = type_of(tensor);
-        if (!all_finite(GGML_TYPE_F32, values, count)) refuse_result(tensor);
-        if (type == GGML_TYPE_F32) return writer_.write(values, count * sizeof(float));
-        half_.resize(count);
-        if (type == GGML_TYPE_F16)
-            ggml_fp32_to_fp16_row(values, half_.data(), count);
-        else
-            ggml_fp32_to_bf16_row(values, reinterpret_cast<ggml_bf16_t*>(half_.data()), count);
-        if (!all_finite(type, half_.data(), count)) refuse_result(tensor);
-        writer_.write(half_.data(), count * sizeof(ggml_fp16_t));
-    }
-
-    [[noreturn]] void refuse_base(const GgufTensor& tensor) const {
-        throw Error("MODEL_INVALID", options_.base + " is not a usable model: " + tensor.name +
-                                         " holds NaN or infinity. Download or convert it again.");
+    size_t quantize_merged(int64_t done, const std::function<void(int64_t, int64_t)>& progress) {
+        const std::string& merged = writer_.temporary_path();
+        const QuantizeOptions options = [&] {
+            QuantizeOptions out;
+            out.input = merged;
+            out.output = options_.output;
+            out.type = options_.quantize;
+            out.threads = options_.threads;
+            return out;
+        }();
+        try {
+            return quantize(options, cancel_, [&](int64_t step, int64_t) { progress(done + step, steps_); });
+        } catch (const Error& error) {
+            throw Error(error.code(), replaced(error.what(), merged, "the merged model"));
+        }
     }
 
     [[noreturn]] void refuse_result(const GgufTensor& tensor) const {
@@ -141,21 +148,20 @@ class Merger {
 
     const MergeOptions& options_;
     const Cancel& cancel_;
-    GgufFile base_;
-    Adapter adapter_;
-    ThreadPool pool_;
-    Gemm gemm_;
+    GgufModel base_;
+    std::vector<std::unique_ptr<AdapterFile>> adapters_;
+    RowMerger rows_;
     GgufWriter writer_;
     MergeResult result_;
-    Buffer chunk_;
-    std::vector<ggml_fp16_t> half_;
+    int64_t steps_ = 0;
 };
 
 } // namespace
 
-MergeResult merge_adapter(const MergeOptions& options, const Cancel& cancel,
-                          const std::function<void(int64_t, int64_t)>& progress) {
+MergeResult merge_adapters(const MergeOptions& options, const Cancel& cancel,
+                           const std::function<void(int64_t, int64_t)>& progress) {
     if (options.type != GGML_TYPE_COUNT) file_type_of(options.type);
+    check_quantization(options.quantize);
     return Merger(options, cancel).run(progress);
 }
 

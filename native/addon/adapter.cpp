@@ -25,20 +25,34 @@ float scale_option(const Args& args) {
     return static_cast<float>(scale);
 }
 
-/// adapterMerge({base, adapter, output, type?, scale?, threads?, metadata?, cancel?, onProgress?})
-///   -> Promise<{bytes, mergedTensors, type, baseQuantized}>
+std::vector<WeightedAdapter> adapters_option(const Args& args) {
+    const Napi::Value value = args.get("adapters");
+    if (!value.IsArray() || value.As<Napi::Array>().Length() == 0)
+        throw Error("ARGUMENT_INVALID", "Option `adapters` must be a list of at least one adapter.");
+    const auto list = value.As<Napi::Array>();
+    std::vector<WeightedAdapter> adapters;
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+        const Args adapter(list.Get(i));
+        adapters.push_back({adapter.string("path"), scale_option(adapter)});
+    }
+    return adapters;
+}
+
+/// adapterMerge({base, adapters: [{path, scale?}], output, type?, scale?, quantize?, threads?, metadata?, cancel?,
+///               onProgress?}) -> Promise<{bytes, mergedTensors, type, baseQuantized}>
 Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
     const Args args(info[0]);
     MergeOptions options;
     options.base = args.string("base");
-    options.adapter = args.string("adapter");
+    options.adapters = adapters_option(args);
     options.output = args.string("output");
     options.type = float_type(args.string("type", ""));
     options.scale = scale_option(args);
+    options.quantize = args.string("quantize", "");
     options.threads = threads_option(args);
     options.metadata = metadata_option(args);
     return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {
-        const MergeResult result = merge_adapter(options, context.cancel, report_count(context));
+        const MergeResult result = merge_adapters(options, context.cancel, report_count(context));
         return [result](Napi::Env env) -> Napi::Value {
             auto value = Napi::Object::New(env);
             value.Set("bytes", static_cast<double>(result.bytes));

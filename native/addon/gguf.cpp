@@ -2,7 +2,8 @@
 
 #include "addon/common.h"
 #include "addon/module.h"
-#include "gguf/gguf_file.h"
+#include "gguf/gguf_writer.h"
+#include "gguf/split.h"
 
 namespace medilora {
 
@@ -81,6 +82,7 @@ Napi::Value tensor_value(Napi::Env env, const GgufTensor& tensor) {
     value.Set("type", ggml_type_name(tensor.type));
     value.Set("shape", shape);
     value.Set("bytes", static_cast<double>(tensor.bytes));
+    value.Set("offset", static_cast<double>(tensor.offset));
     return value;
 }
 
@@ -99,20 +101,59 @@ Napi::Value describe(Napi::Env env, const GgufFile& file) {
     return value;
 }
 
-/// ggufRead(path) -> Promise<{bytes, metadata, tensors: [{name, type, shape, bytes}]}>; shape in ne order.
+/// ggufRead(path) -> Promise<{bytes, metadata, tensors: [{name, type, shape, bytes, offset}]}>; shape in ne order.
 Napi::Value gguf_read(const Napi::CallbackInfo& info) {
     if (!info[0].IsString()) throw Error("ARGUMENT_INVALID", "A path is expected.");
     const std::string path = info[0].As<Napi::String>().Utf8Value();
     return start_job(info.Env(), info[1], [path](JobContext&) -> ValueBuilder {
-        auto file = std::make_shared<GgufFile>(path);
+        auto file = std::make_shared<GgufModel>(path);
         return [file](Napi::Env env) { return describe(env, *file); };
     });
+}
+
+ggml_type float_type(const std::string& name) {
+    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16})
+        if (name == ggml_type_name(type)) return type;
+    throw Error("TYPE_UNSUPPORTED", "A tensor is written as f32, f16 or bf16.");
+}
+
+void declare_tensor(GgufWriter& writer, const Args& tensor) {
+    const std::string name = tensor.string("name");
+    if (name.size() >= GGML_MAX_NAME || gguf_find_tensor(writer.metadata(), name.c_str()) >= 0)
+        throw Error("ARGUMENT_INVALID", "Names of tensors must differ, and be shorter than 64 bytes.");
+    std::vector<int64_t> ne;
+    for (const int32_t size : tensor.ints("shape")) {
+        if (size < 1) throw Error("ARGUMENT_INVALID", "Sizes of tensors must be positive.");
+        ne.push_back(size);
+    }
+    if (ne.size() > GGML_MAX_DIMS) throw Error("ARGUMENT_INVALID", "Tensors have at most 4 dimensions.");
+    writer.declare(name, float_type(tensor.string("type")), ne);
+}
+
+/// ggufHeader({metadata, tensors: [{name, type, shape}]}) -> Uint8Array; metadata are texts and numbers, those stored
+/// as float32, shapes are Int32Arrays in ne order. The tensors' bytes follow in this order, each padded to 32 bytes.
+Napi::Value gguf_header(const Napi::CallbackInfo& info) {
+    const Args args(info[0]), metadata(args.object("metadata"));
+    if (!args.get("tensors").IsArray()) throw Error("ARGUMENT_INVALID", "Option `tensors` must be a list.");
+    GgufWriter writer;
+    for (const std::string& key : metadata.keys())
+        if (metadata.get(key.c_str()).IsNumber())
+            gguf_set_val_f32(writer.metadata(), key.c_str(), static_cast<float>(metadata.number(key.c_str())));
+        else
+            gguf_set_val_str(writer.metadata(), key.c_str(), metadata.string(key.c_str()).c_str());
+    const auto tensors = args.get("tensors").As<Napi::Array>();
+    for (uint32_t i = 0; i < tensors.Length(); ++i) declare_tensor(writer, Args(tensors.Get(i)));
+    const std::vector<char> header = writer.header();
+    auto bytes = Napi::Uint8Array::New(info.Env(), header.size());
+    std::copy(header.begin(), header.end(), bytes.Data());
+    return bytes;
 }
 
 } // namespace
 
 void register_gguf(Napi::Env env, Napi::Object exports) {
     add_function<gguf_read>(env, exports, "ggufRead");
+    add_function<gguf_header>(env, exports, "ggufHeader");
 }
 
 } // namespace medilora

@@ -32,6 +32,8 @@ struct Kernels {
     TileKernel f32, bf16;
     /// Dequantises n weights (whole blocks) to float32; false for a type that has no loop of ours.
     bool (*dequantize)(ggml_type type, const void* blocks, float* out, int64_t n);
+    /// Rounds n floats to float16, to the nearest and ties to even; false where there is no loop of ours.
+    bool (*to_f16)(const float* in, void* out, int64_t n);
 
     /// out[d] = sum_j softmax_j(scale q.k_j) v_j over `n` rows of K and V that lie `stride` floats apart.
     /// `scratch` holds n floats. Returns the log of the softmax's denominator.

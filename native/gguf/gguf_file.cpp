@@ -50,7 +50,7 @@ template <typename T> bool scalar(const gguf_context* context, int64_t id, T& ou
 } // namespace
 
 GgufFile::GgufFile(const std::string& path, const char* invalid_code)
-    : path_(path), invalid_code_(invalid_code), file_(path) {
+    : path_(path), invalid_code_(invalid_code), file_(path), size_(file_.size()) {
     if (file_.size() < 24 || std::memcmp(file_.data(), "GGUF", 4) != 0) invalid("it does not begin as one");
     LogErrors log;
     context_.reset(gguf_init_from_file(path_.c_str(), gguf_init_params{true, nullptr}));
@@ -67,7 +67,7 @@ void GgufFile::index_tensors() {
     const int64_t count = gguf_get_n_tensors(context_.get());
     for (int64_t i = 0; i < count; ++i) {
         GgufTensor tensor{
-            gguf_get_tensor_name(context_.get(), i), gguf_get_tensor_type(context_.get(), i), {}, nullptr, 0};
+            gguf_get_tensor_name(context_.get(), i), gguf_get_tensor_type(context_.get(), i), {}, nullptr, 0, 0};
         std::memcpy(tensor.ne, gguf_get_tensor_ne(context_.get(), i), sizeof(tensor.ne));
         tensor.bytes = gguf_get_tensor_size(context_.get(), i);
         const size_t offset = data_offset + gguf_get_tensor_offset(context_.get(), i);
@@ -75,9 +75,22 @@ void GgufFile::index_tensors() {
             invalid("it ends inside the tensor " + tensor.name + " (" + std::to_string(file_.size()) +
                     " bytes, at least " + std::to_string(offset + tensor.bytes) + " expected)");
         tensor.data = file_.data() + offset;
-        by_name_[tensor.name] = tensors_.size();
-        tensors_.push_back(std::move(tensor));
+        tensor.offset = offset;
+        add(tensor);
     }
+}
+
+void GgufFile::add(const GgufTensor& tensor) {
+    by_name_[tensor.name] = tensors_.size();
+    tensors_.push_back(tensor);
+}
+
+void GgufFile::append(const GgufFile& part) {
+    for (const GgufTensor& tensor : part.tensors()) {
+        if (find(tensor.name) != nullptr) part.invalid("its tensor " + tensor.name + " is in another part too");
+        add(tensor);
+    }
+    size_ += part.size();
 }
 
 const GgufTensor* GgufFile::find(const std::string& name) const {

@@ -24,6 +24,7 @@ struct GgufTensor {
     int64_t ne[4];
     const void* data;
     size_t bytes;
+    size_t offset; ///< of `data`, from the start of its file
 
     int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
     int64_t rows() const { return ne[1] * ne[2] * ne[3]; }
@@ -37,7 +38,8 @@ class GgufFile {
     explicit GgufFile(const std::string& path, const char* invalid_code = "MODEL_INVALID");
 
     const std::string& path() const { return path_; }
-    size_t size() const { return file_.size(); }
+    /// Bytes of the file; of all parts of a split model.
+    size_t size() const { return size_; }
     const gguf_context* context() const { return context_.get(); }
     const std::vector<GgufTensor>& tensors() const { return tensors_; }
     /// Null when there is none of that name.
@@ -55,13 +57,19 @@ class GgufFile {
     /// Throws `invalid_code`; `what` goes on from "... is not a usable GGUF: ".
     [[noreturn]] void invalid(const std::string& what) const;
 
+  protected:
+    /// Takes in the tensors of another part of the same model, which must live as long as this.
+    void append(const GgufFile& part);
+
   private:
     void index_tensors();
+    void add(const GgufTensor& tensor);
     int64_t key_id(const std::string& key) const;
 
     std::string path_;
     const char* invalid_code_;
     MappedFile file_;
+    size_t size_;
     GgufContext context_;
     std::vector<GgufTensor> tensors_;
     std::unordered_map<std::string, size_t> by_name_;

@@ -20,9 +20,16 @@ void GgufWriter::declare(const std::string& name, ggml_type type, const std::vec
 
 void GgufWriter::begin(const std::string& path) {
     file_ = std::make_unique<AtomicFile>(path);
-    std::vector<char> header(gguf_get_meta_size(context_.get()));
-    gguf_get_meta_data(context_.get(), header.data());
-    file_->write(header.data(), header.size());
+    // Tensors are padded to the default, whatever the file did from which the metadata came.
+    gguf_remove_key(context_.get(), GGUF_KEY_GENERAL_ALIGNMENT);
+    const std::vector<char> bytes = header();
+    file_->write(bytes.data(), bytes.size());
+}
+
+std::vector<char> GgufWriter::header() const {
+    std::vector<char> bytes(gguf_get_meta_size(context_.get()));
+    gguf_get_meta_data(context_.get(), bytes.data());
+    return bytes;
 }
 
 size_t GgufWriter::commit() {

@@ -20,10 +20,21 @@ class GgufWriter {
 
     /// Opens the file and writes the header.
     void begin(const std::string& path);
+    /// What begin() writes: the metadata and the list of tensors, padded.
+    std::vector<char> header() const;
     /// The bytes of the next declared tensor, in as many pieces as the caller likes.
     void write(const void* data, size_t bytes) { file_->write(data, bytes); }
+    /// The same for a piece that lies `offset` bytes into the tensor; on several threads at once. skip() must follow.
+    void write_at(size_t offset, const void* data, size_t bytes) {
+        file_->write_at(file_->written() + offset, data, bytes);
+    }
+    /// Goes on behind the `bytes` of a tensor that write_at() wrote.
+    void skip(size_t bytes) { file_->skip(bytes); }
     /// Ends the current tensor.
     void end_tensor() { file_->align(GGUF_DEFAULT_ALIGNMENT); }
+    /// Where the file is, complete behind the last tensor, until it is committed or this object ends.
+    const std::string& temporary_path() const { return file_->temporary_path(); }
+    size_t written() const { return file_->written(); }
     /// Gives the file its name. Returns its size in bytes.
     size_t commit();
 

@@ -55,6 +55,9 @@ void check_pair(const std::string& path, const std::string& name, const GgufSumm
         invalid(path, "has an empty or integer tensor for " + name + ".");
     const auto target = base.tensors.find(name);
     if (target == base.tensors.end()) mismatch(path, "the model has no tensor " + name + ".");
+    // llama.cpp would apply the pair to the output layer too, where it does not fit, and end the process.
+    if (name == "token_embd.weight" && base.tensors.count("output.weight") == 0)
+        mismatch(path, "it adapts the token embedding, which is the model's output layer too.");
     if (!fits(name, a->second, b->second, target->second)) mismatch(path, "the shapes differ at " + name + ".");
 }
 

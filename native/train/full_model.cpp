@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gguf/gguf_writer.h"
+#include "gguf/split.h"
 #include "train/dropout.h"
 #include "util/error.h"
 
@@ -36,7 +37,7 @@ void keep_tokenizer_only(gguf_context* context) {
 } // namespace
 
 FullModel::FullModel(const std::string& model, int64_t layers) : source_(model), keep_metadata_(true) {
-    const GgufFile file(model);
+    const GgufModel file(model);
     const Hparams h = read_hparams(file, layers);
     for (const TensorSpec& spec : model_tensors(h)) require_tensor(file, spec);
     build(h);
@@ -110,6 +111,7 @@ size_t FullModel::write(const std::string& path, const Metadata& metadata) {
     GgufWriter writer;
     gguf_context* context = writer.metadata();
     gguf_set_kv(context, source.context());
+    remove_split_metadata(context);
     if (!keep_metadata_) keep_tokenizer_only(context);
     write_hparams(context, network_->hparams);
     gguf_set_val_str(context, "general.type", "model");

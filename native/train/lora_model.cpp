@@ -34,8 +34,9 @@ LoraModel::LoraModel(const std::string& base, const LoraOptions& options, int64_
 LoraModel::LoraModel(const std::string& base, const std::string& adapter_path)
     : base_(base), hparams_(read_hparams(base_)), weights_(base_, hparams_) {
     network_ = std::make_unique<Network>(hparams_, weights_.table());
-    const Adapter adapter = read_adapter(adapter_path);
-    check_adapter_fits(adapter, adapter_path, base_);
+    const AdapterFile file(adapter_path);
+    check_adapter_fits(file, base_);
+    const Adapter adapter = file.read_all();
     alpha_ = adapter.alpha;
     std::set<std::string> left;
     for (const auto& [name, pair] : adapter.pairs) left.insert(name);
@@ -71,7 +72,7 @@ void LoraModel::connect() {
         const Parameter &a = parameters_.list()[branch.a], &b = parameters_.list()[branch.b];
         LoraBranch& lora = network_->blocks[branch.layer].linear[static_cast<int>(branch.module)].lora;
         lora.rank = branch.rank;
-        lora.scale = alpha_ != 0 ? alpha_ / static_cast<float>(branch.rank) : 1.0f;
+        lora.scale = lora_scale(alpha_, branch.rank);
         lora.a = parameters_.value(a);
         lora.b = parameters_.value(b);
         lora.da = parameters_.gradient(a);
@@ -87,7 +88,7 @@ Adapter LoraModel::adapter() {
     for (const Branch& branch : branches_) {
         const Parameter &a = parameters_.list()[branch.a], &b = parameters_.list()[branch.b];
         AdapterPair& pair = out.pairs[module_tensor(branch.layer, branch.module)];
-        pair = {branch.rank, a.cols, b.rows, {}, {}};
+        pair = {{branch.rank, a.cols, b.rows}, {}, {}};
         pair.a.assign(parameters_.value(a), parameters_.value(a) + a.size());
         pair.b.assign(parameters_.value(b), parameters_.value(b) + b.size());
     }

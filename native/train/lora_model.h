@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "adapter/adapter_file.h"
+#include "gguf/split.h"
 #include "train/network.h"
 #include "train/parameters.h"
 
@@ -46,7 +47,7 @@ class LoraModel {
     /// Allocates the parameters and points the network's layers at them.
     void connect();
 
-    GgufFile base_;
+    GgufModel base_;
     Hparams hparams_;
     MappedWeights weights_;
     std::unique_ptr<Network> network_;

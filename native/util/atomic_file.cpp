@@ -7,15 +7,24 @@
 namespace medilora {
 
 void AtomicFile::write(const void* data, size_t size) {
+    write_at(written_, data, size);
+    skip(size);
+}
+
+void AtomicFile::write_at(size_t offset, const void* data, size_t size) {
     const char* bytes = static_cast<const char*>(data);
     while (size > 0) {
-        const ssize_t n = ::write(file_.fd(), bytes, size);
+        const ssize_t n = pwrite(file_.fd(), bytes, size, static_cast<off_t>(offset));
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) throw_write_error(path_, n == 0 ? ENOSPC : errno);
         bytes += n;
         size -= static_cast<size_t>(n);
-        written_ += static_cast<size_t>(n);
+        offset += static_cast<size_t>(n);
     }
+}
+
+void AtomicFile::skip(size_t size) {
+    written_ += size;
 }
 
 void AtomicFile::align(size_t alignment) {

@@ -16,9 +16,15 @@ class AtomicFile {
 
     /// Throws DISK_FULL or FILE_WRITE.
     void write(const void* data, size_t size);
+    /// Writes at a distance from the start, also beyond what is written yet. Safe on several threads at once.
+    void write_at(size_t offset, const void* data, size_t size);
+    /// Goes on behind `size` bytes that write_at() writes.
+    void skip(size_t size);
     /// Pads with zeros up to a multiple of `alignment`.
     void align(size_t alignment);
     size_t written() const { return written_; }
+    /// Where the bytes are until then.
+    const std::string& temporary_path() const { return file_.path(); }
     /// Throws DISK_FULL or FILE_WRITE; the file of that name is as it was then.
     void commit() { file_.publish(); }
 

@@ -22,4 +22,8 @@ class MappedFile {
     size_t size_ = 0;
 };
 
+/// Lets go of the mapped pages from `data` to `data + size`, so that a pass over a large file does not fill the memory;
+/// touched again, they are read again.
+void release_pages(const void* data, size_t size);
+
 } // namespace medilora

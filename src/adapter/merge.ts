@@ -1,46 +1,62 @@
+import { MediloraError } from "../errors.js";
+import type { AdapterOptions } from "../native/binding.js";
 import { runJob } from "../native/call.js";
 import { native } from "../native/load.js";
 import type { CountProgress } from "../native/trainingBinding.js";
 import { requireTexts } from "../util/arguments.js";
-import { packageVersion } from "../util/version.js";
+import { mergeProvenance } from "./provenance.js";
 
 export interface MergeOptions {
-  /** GGUF base model; F32, F16 or BF16 give the exact merge. */
+  /** GGUF base model, or the first part of a split one; F32, F16 or BF16 give the exact merge. */
   base: string;
-  /** GGUF adapter that was trained on this base. */
-  adapter: string;
+  /** GGUF adapter that was trained on this base; or several, each with the weight (`scale`, 1 by default) of its part. */
+  adapter: string | readonly AdapterOptions[];
   output: string;
   /** Type of the merged matrices; by default the base's own float type, F16 for a quantised base. */
   type?: "F32" | "F16" | "BF16";
-  /** Multiplies the adapter's own alpha / r; 1 by default. */
+  /** Multiplies every adapter's weight; 1 by default. */
   scale?: number;
+  /** One of {@link quantizeTypes}: the output is the merged model quantised to it, and no float file is left. */
+  quantize?: string;
   threads?: number;
   signal?: AbortSignal;
-  /** Tensors written so far, and in all. */
+  /** Tensors written so far, and in all; those that are quantised count again. */
   onProgress?: (progress: CountProgress) => void;
 }
 
 export interface MergeResult {
   bytes: number;
-  /** Tensors that the adapter changed. */
+  /** Tensors that the adapters changed. */
   mergedTensors: number;
+  /** What the matrices were merged as, before they were quantised. */
   type: "F32" | "F16" | "BF16";
   warnings: string[];
 }
 
 /**
- * Merges a LoRA adapter into its base: W' = W + scale (alpha / r) B A, in float32, a few rows at a time.
+ * Merges LoRA adapters into their base: W' = W + sum_i scale weight_i (alpha_i / r_i) B_i A_i, in float32, some rows at a
+ * time. The output's metadata names the files by their SHA-256 and carries the adapters' own `medilora.` keys on.
  * @returns bytes written and the number of tensors changed
- * @throws MediloraError `ADAPTER_MISMATCH` when a tensor of the adapter has no counterpart or another shape,
- *         `ARGUMENT_INVALID`, `ADAPTER_INVALID`, `MODEL_INVALID`, `FILE_NOT_FOUND`, `TYPE_UNSUPPORTED`, `DISK_FULL`, `FILE_WRITE`, `ABORTED`
+ * @throws MediloraError `ADAPTER_MISMATCH` when a tensor of an adapter has no counterpart or another shape,
+ *         `ARGUMENT_INVALID`, `ADAPTER_INVALID`, `MODEL_INVALID`, `FILE_NOT_FOUND`, `TYPE_UNSUPPORTED`, `DISK_FULL`,
+ *         `FILE_WRITE`, `ABORTED`; `QUANTIZE_FAILED` with llama.cpp's reason
  * @see Hu et al. 2021, LoRA, section 4.1
  */
 export async function mergeAdapter(options: MergeOptions): Promise<MergeResult> {
-  requireTexts("mergeAdapter()", options, ["base", "adapter", "output"]);
-  const { signal, onProgress, ...call } = options;
-  const metadata = { "medilora.version": packageVersion() };
+  const several = Array.isArray(options?.adapter);
+  requireTexts("mergeAdapter()", options, several ? ["base", "output"] : ["base", "adapter", "output"]);
+  const { signal, onProgress, adapter, ...call } = options;
+  const adapters = typeof adapter === "string" ? [{ path: adapter }] : adapter;
+  checkAdapters(adapters);
+  const metadata = await mergeProvenance(call.base, adapters, { scale: call.scale, signal });
   const { baseQuantized, ...answer } = await runJob(signal, (cancel, listen) =>
-    native().adapterMerge({ ...call, metadata, cancel, ...(onProgress && { onProgress: listen(onProgress) }) }),
+    native().adapterMerge({
+      ...call,
+      adapters,
+      metadata,
+      cancel,
+      ...(onProgress && { onProgress: listen(onProgress) }),
+    }),
   );
   const warnings = baseQuantized
     ? [
@@ -48,4 +64,11 @@ export async function mergeAdapter(options: MergeOptions): Promise<MergeResult> 
       ]
     : [];
   return { ...answer, warnings };
+}
+
+function checkAdapters(adapters: readonly AdapterOptions[]): void {
+  if (adapters.length === 0) throw new MediloraError("ARGUMENT_INVALID", "mergeAdapter() needs at least one adapter.");
+  adapters.forEach((adapter, i) => {
+    requireTexts(`mergeAdapter(): adapter[${i}]`, adapter, ["path"]);
+  });
 }

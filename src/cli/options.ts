@@ -22,4 +22,16 @@ export function gather<T>(parse: (text: string) => T): (text: string, earlier: T
   return (text, earlier = []) => [...earlier, parse(text)];
 }
 
+export interface AdapterFlag {
+  path: string;
+  scale?: number;
+}
+
+/** `file` or `file:scale`: a colon before a number, so that other colons may stand in a path. */
+export function parseAdapter(text: string): AdapterFlag {
+  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/.exec(text);
+  if (match === null) return { path: text };
+  return { path: match[1] as string, scale: Number(match[2]) };
+}
+
 export const SEED_MAX = 2 ** 32 - 1;

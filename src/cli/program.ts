@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { packageVersion } from "../util/version.js";
+import { adapterCommand } from "./commands/adapter.js";
 import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
 import { evalCommand } from "./commands/eval.js";
@@ -19,6 +20,7 @@ const COMMANDS = {
   plan: planCommand,
   train: trainCommand,
   merge: mergeCommand,
+  adapter: adapterCommand,
   quantize: quantizeCommand,
   eval: evalCommand,
   report: reportCommand,

@@ -124,7 +124,8 @@ export function checkReportFile(inputs: readonly string[], report: string): void
   throw new MediloraError("ARGUMENT_INVALID", `The report ${report} is one of the inputs. Name another file for it.`);
 }
 
-function areDistinct(inputs: readonly string[], written: readonly string[]): boolean {
+/** Whether no file that is written is one that is read, or written twice, under whatever name. */
+export function areDistinct(inputs: readonly string[], written: readonly string[]): boolean {
   const files = written.map(fileIdentity);
   const read = new Set(inputs.map(fileIdentity));
   return new Set(files).size === files.length && !files.some((file) => read.has(file));

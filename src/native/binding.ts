@@ -182,6 +182,14 @@ export interface GgufTensor {
   /** In GGUF's order, the row's length first; trailing ones are left out. */
   shape: number[];
   bytes: number;
+  /** Of its first byte in its file. */
+  offset: number;
+}
+
+/** Numbers are stored as float32; shapes are in GGUF's order. */
+export interface GgufHeader {
+  metadata: Record<string, string | number>;
+  tensors: ReadonlyArray<{ name: string; type: "f32" | "f16" | "bf16"; shape: Int32Array }>;
 }
 
 export interface GgufDescription {
@@ -271,6 +279,8 @@ export interface NativeBinding extends TrainingBinding, GemmBinding {
   systemInfo(): SystemInfo;
 
   ggufRead(path: string): Promise<GgufDescription>;
+  /** The beginning of a GGUF file; the tensors' bytes follow, each padded to 32 bytes. */
+  ggufHeader(header: GgufHeader): Uint8Array;
 
   vocabOpen(path: string): Promise<VocabHandle>;
   vocabInfo(handle: VocabHandle): VocabInfo;

@@ -1,4 +1,4 @@
-import type { JobOptions, NativeHandle } from "./binding.js";
+import type { AdapterOptions, JobOptions, NativeHandle } from "./binding.js";
 
 // The part of the addon that changes models: training, merging, quantising (native/addon/{trainer,adapter,quantize}.cpp).
 
@@ -97,10 +97,11 @@ export interface CountProgress {
 
 export interface MergeCall extends JobOptions<CountProgress> {
   base: string;
-  adapter: string;
+  adapters: readonly AdapterOptions[];
   output: string;
   type?: "F32" | "F16" | "BF16";
   scale?: number;
+  quantize?: string;
   threads?: number;
   metadata?: Record<string, string>;
 }

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { answersFileOf, parseAdapter } from "../../dist/cli/commands/eval.js";
-import { decimalNumber, gather, wholeNumber } from "../../dist/cli/options.js";
+import { answersFileOf } from "../../dist/cli/commands/eval.js";
+import { decimalNumber, gather, parseAdapter, wholeNumber } from "../../dist/cli/options.js";
 import { loadConfigWith } from "../../dist/cli/overrides.js";
 
 let folder: string;

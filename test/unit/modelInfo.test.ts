@@ -13,9 +13,9 @@ const gguf: GgufDescription = {
     "llama.context_length": 4096,
   },
   tensors: [
-    { name: "token_embd.weight", type: "q3_K", shape: [256, 1000], bytes: 110_000 },
-    { name: "output.weight", type: "q6_K", shape: [256, 1000], bytes: 210_000 },
-    { name: "output_norm.weight", type: "f32", shape: [256], bytes: 1024 },
+    { name: "token_embd.weight", type: "q3_K", shape: [256, 1000], bytes: 110_000, offset: 0 },
+    { name: "output.weight", type: "q6_K", shape: [256, 1000], bytes: 210_000, offset: 0 },
+    { name: "output_norm.weight", type: "f32", shape: [256], bytes: 1024, offset: 0 },
   ],
 };
 

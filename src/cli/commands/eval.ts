@@ -4,7 +4,7 @@ import { MediloraError } from "../../errors.js";
 import type { EvaluationResult } from "../../eval/evaluationResult.js";
 import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
 import { SAMPLER_PRESETS, type SamplerPreset } from "../../eval/samplers.js";
-import { gather, SEED_MAX, wholeNumber } from "../options.js";
+import { type AdapterFlag, gather, parseAdapter, SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
 import { checkReportFile, printCsv, writeReport } from "./evalOutputs.js";
 import {
@@ -36,11 +36,6 @@ interface EvalFlags extends StrategyFlags {
   report?: string;
   list?: boolean;
   dumpRequests?: string;
-}
-
-interface AdapterFlag {
-  path: string;
-  scale?: number;
 }
 
 /** `medilora eval`: a benchmark over one or several models. */
@@ -93,13 +88,6 @@ async function act(models: string[], flags: EvalFlags, command: Command, context
   await rehearse(task, flags.data, flags);
   if (isLikelihood(task)) return scoreAll(models, flags.data, flags, context);
   return answerAll(models, flags.data, flags, context);
-}
-
-/** `file` or `file:scale`: a colon before a number, so that other colons may stand in a path. */
-export function parseAdapter(text: string): AdapterFlag {
-  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/.exec(text);
-  if (match === null) return { path: text };
-  return { path: match[1] as string, scale: Number(match[2]) };
 }
 
 async function list({ json }: EvalFlags, { out }: CliContext): Promise<void> {

@@ -1,0 +1,47 @@
+import type { AdapterOptions, GgufDescription } from "../native/binding.js";
+import { readGguf } from "../native/gguf.js";
+import { sha256File } from "../util/hash.js";
+import { packageVersion } from "../util/version.js";
+
+const PREFIX = "medilora.";
+
+/** The `medilora.` texts of a file's metadata, such as a training's hashes of its configuration and data. */
+export function ownMetadata({ metadata }: GgufDescription): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata).filter(
+      (entry): entry is [string, string] => entry[0].startsWith(PREFIX) && typeof entry[1] === "string",
+    ),
+  );
+}
+
+/**
+ * Metadata of a merged model: the SHA-256 of the base (of each part, joined by commas) and of each adapter, the weight
+ * of each, and what the adapters' own `medilora.` keys say; of several adapters those get the adapter's number.
+ */
+export async function mergeProvenance(
+  base: string,
+  adapters: readonly AdapterOptions[],
+  { scale = 1, signal }: { scale?: number | undefined; signal?: AbortSignal | undefined },
+): Promise<Record<string, string>> {
+  const metadata: Record<string, string> = {};
+  const parts = modelParts(base, await readGguf(base));
+  const hashes: string[] = [];
+  for (const part of parts) hashes.push(await sha256File(part, signal));
+  for (const [i, { path, scale: weight = 1 }] of adapters.entries()) {
+    const own = `${PREFIX}adapter.${i}.`;
+    for (const [key, text] of Object.entries(ownMetadata(await readGguf(path))))
+      metadata[adapters.length === 1 ? key : `${own}${key.slice(PREFIX.length)}`] = text;
+    metadata[`${own}sha256`] = await sha256File(path, signal);
+    metadata[`${own}weight`] = String(weight * scale);
+  }
+  return { ...metadata, [`${PREFIX}version`]: packageVersion(), [`${PREFIX}base_sha256`]: hashes.join(",") };
+}
+
+/** The paths of a model's parts; they are known to be there when the model could be read. */
+function modelParts(path: string, { metadata }: GgufDescription): string[] {
+  const count = Number(metadata["split.count"] ?? 1);
+  const first = /-00001-of-\d{5}\.gguf$/;
+  if (count <= 1 || !first.test(path)) return [path];
+  const five = (value: number) => String(value).padStart(5, "0");
+  return Array.from({ length: count }, (_, i) => path.replace(first, `-${five(i + 1)}-of-${five(count)}.gguf`));
+}
