@@ -80,7 +80,7 @@ bool requested(void* cancel) {
 
 Embedder::Embedder(const EmbedOptions& options, const Cancel& cancel, const LoadProgress& progress)
     : options_(for_embedding(options)), model_(options_.model, cancel, progress),
-      pooling_(pooling_of(model_.get(), options_.model.path)), threads_(options_.threads),
+      pooling_(pooling_of(model_.get(), options_.model.path)), threads_(options.threads, GraphThreads::Idle::spin),
       context_(open_context(model_, options_, pooling_)),
       batch_(static_cast<int32_t>(llama_n_ubatch(context_.get())), 1) {
     threads_.attach(context_.get());

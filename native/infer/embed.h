@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "infer/batch.h"
-#include "infer/graph_threads.h"
+#include "util/graph_threads.h"
 #include "infer/model.h"
 
 namespace medilora {
