@@ -10,14 +10,23 @@
 
 namespace medilora {
 
+namespace {
+
+/// Tokens of a prompt for which a request waits until another one has read them: about what a decode of answers costs.
+constexpr size_t kWorthWaiting = 32;
+
+} // namespace
+
 Generation::Generation(Engine& engine, const std::vector<Request>& requests, bool share_prefix, const Cancel& cancel,
                        const std::function<void(Result&&)>& on_result)
-    : engine_(engine), requests_(requests), cancel_(cancel), on_result_(on_result), waiting_(requests.size()),
-      slots_(std::min<size_t>(engine.options().sequences, requests.size())) {
+    : engine_(engine), requests_(requests), cancel_(cancel), on_result_(on_result), share_prefix_(share_prefix),
+      waiting_(requests.size()), slots_(std::min<size_t>(engine.options().sequences, requests.size())) {
     for (size_t i = 0; i < slots_.size(); ++i) slots_[i].sequence = static_cast<llama_seq_id>(i);
     std::iota(waiting_.begin(), waiting_.end(), size_t{0});
-    std::stable_sort(waiting_.begin(), waiting_.end(),
-                     [&](size_t a, size_t b) { return requests[a].prompt.size() > requests[b].prompt.size(); });
+    std::stable_sort(waiting_.begin(), waiting_.end(), [&](size_t a, size_t b) {
+        const auto &first = requests[a].prompt, &second = requests[b].prompt;
+        return first.size() != second.size() ? first.size() > second.size() : first < second;
+    });
     if (share_prefix && requests.size() > 1) prefix_ = common_prefix(requests);
     reserved_ = prefix_;
     const auto end = tokenize(engine.vocab(), "<|im_end|>", false, true);
@@ -60,20 +69,70 @@ size_t Generation::cells(const Request& request) const {
 }
 
 void Generation::admit() {
+    for (Slot& slot : slots_)
+        if (slot.request == nullptr && !admit_one(slot)) break;
+    drop_residents();
+}
+
+/// False when no request can enter now.
+bool Generation::admit_one(Slot& slot) {
+    // Few look further than the first: only requests with the same beginning wait for each other.
+    const size_t candidates = std::min(waiting_.size(), 2 * slots_.size());
+    for (size_t i = 0; i < candidates; ++i) {
+        const Request& request = requests_[waiting_[i]];
+        if (reserved_ + cells(request) > engine_.options().context_size) return false;
+        const Source source = best_source(request);
+        if (source.later >= source.shared + kWorthWaiting) continue;
+        const size_t index = waiting_[i];
+        waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(i));
+        start(slot, index, source);
+        return true;
+    }
+    return false;
+}
+
+Generation::Source Generation::best_source(const Request& request) const {
+    Source best{nullptr, prefix_, prefix_};
+    for (const Slot& slot : slots_) {
+        if (!share_prefix_ || slot.resident == nullptr) continue;
+        const size_t later = in_common(slot, request), now = std::min(later, slot.decoded);
+        best.later = std::max(best.later, later);
+        if (now > best.shared) {
+            best.slot = &slot;
+            best.shared = now;
+        }
+    }
+    return best;
+}
+
+/// Tokens at the beginning of both prompts; at least the request's last one is left to compute.
+size_t Generation::in_common(const Slot& source, const Request& request) const {
+    const std::vector<llama_token>&one = source.resident->prompt, &other = request.prompt;
+    const size_t most = std::min(one.size(), other.size() - 1);
+    size_t n = prefix_;
+    while (n < most && one[n] == other[n]) ++n;
+    return n;
+}
+
+/// What ended requests left in the cache is not counted in reserved_, so it goes before anything is decoded.
+void Generation::drop_residents() {
     for (Slot& slot : slots_) {
-        if (waiting_.empty()) return;
-        if (slot.request != nullptr) continue;
-        if (reserved_ + cells(requests_[waiting_.front()]) > engine_.options().context_size) return;
-        start(slot, waiting_.front());
-        waiting_.pop_front();
+        if (slot.request != nullptr || slot.resident == nullptr) continue;
+        llama_memory_seq_rm(engine_.memory(), slot.sequence, static_cast<llama_pos>(prefix_), -1);
+        slot.resident = nullptr;
     }
 }
 
-void Generation::start(Slot& slot, size_t index) {
+void Generation::start(Slot& slot, size_t index, const Source& source) {
     const Request& request = requests_[index];
-    slot.request = &request;
+    const auto kept = static_cast<llama_pos>(source.slot == &slot ? source.shared : prefix_);
+    if (slot.resident != nullptr) llama_memory_seq_rm(engine_.memory(), slot.sequence, kept, -1);
+    if (source.slot != nullptr && source.slot != &slot)
+        llama_memory_seq_cp(engine_.memory(), source.slot->sequence, slot.sequence, kept,
+                            static_cast<llama_pos>(source.shared));
+    slot.request = slot.resident = &request;
     slot.limit = answer_limit(request);
-    slot.decoded = prefix_;
+    slot.decoded = source.shared;
     slot.sampler = build_sampler(request.sampler, request.seed, engine_.vocab(), request.prompt);
     slot.text.clear();
     slot.result = Result{};
@@ -149,7 +208,6 @@ void Generation::release(Slot& slot) {
     reserved_ -= cells(*slot.request);
     slot.request = nullptr;
     slot.sampler.reset();
-    llama_memory_seq_rm(engine_.memory(), slot.sequence, static_cast<llama_pos>(prefix_), -1);
 }
 
 } // namespace medilora
