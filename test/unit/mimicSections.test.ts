@@ -12,7 +12,7 @@ function names(text: string): string[] {
 }
 
 test("forty labelled notes: sections with the right name, start and end", () => {
-  const notes = labelledNotes();
+  const notes = labelledNotes("labelled-notes.txt");
   assert.equal(notes.length, 40);
   const { precision, recall, wanted } = scoreSections(notes, (text) =>
     findSections(text).filter(({ name }) => name !== "other"),
@@ -25,7 +25,7 @@ test("the same after the rules that come before the sections", () => {
   let right = 0;
   let found = 0;
   let wanted = 0;
-  for (const { text, sections } of labelledNotes()) {
+  for (const { text, sections } of labelledNotes("labelled-notes.txt")) {
     const expected = sections.map(({ name }) => name);
     const mine = cleanNote(text, all).sections;
     found += mine.length;
