@@ -1,17 +1,17 @@
 import type { TextRule } from "../text/rule.js";
 
 /** A bullet or number at the start of a line, and the blank behind it. */
-const BULLET = /^ *(?:[*•·▪◦‣]|->|--|#(?!\d)) */;
+const BULLET = /^ *(?:\*{1,3}|[•·▪◦‣]|->|--|#(?!\d)) */;
 const NUMBER = /^ *(\d{1,2})[.)](?= *[A-Za-z]| *$) */;
 const MARKER_ONLY = /^(?:-|\d{1,2}\.) *$/;
 const FIRST_OF_MARKER = /^ *[*•·▪◦‣#\-0-9]/;
 
 /**
- * List items start alike: `* x`, `• x`, `# x`, `-- x` as `- x`, and `1) x`, `1.x` as `1. x`. A marker alone on its line
+ * List items start alike: `* x`, `• x`, `# x`, `** x`, `-- x` as `- x`, and `1) x`, `1.x` as `1. x`. A marker alone on its line
  * takes the next line that is not empty. `+`, and `-` with a blank, mean findings as often as items and stay; numbers with
  * decimals and `#30` are no markers, and `(2) units given` keeps its parentheses, which may hold a quantity.
  */
-export const lists: TextRule = { name: "mimic/lists@2", apply: repairLists };
+export const lists: TextRule = { name: "mimic/lists@3", apply: repairLists };
 
 /** True for a line that {@link lists} has left as the start of an item. */
 export function isListItem(line: string): boolean {
