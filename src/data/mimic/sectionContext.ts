@@ -1,5 +1,5 @@
 import type { Header } from "./headers.js";
-import { BEFORE_FINDINGS, type HeaderName, REPORT_PARTS, STUDIES } from "./sectionNames.js";
+import { BEFORE_FINDINGS, type HeaderName, OPERATION_PARTS, REPORT_PARTS, STUDIES } from "./sectionNames.js";
 
 /** Sections in whose items and sentences names of other sections occur: "2. Diabetes: better. Medications: see below." */
 const ITEMISED: ReadonlySet<HeaderName> = new Set(["hospital_course", "assessment_and_plan", "discharge_instructions"]);
@@ -23,20 +23,22 @@ export class SectionContext {
   #header: Header | undefined;
   #items = false;
   #seenTo = 0;
+  #operation = false;
 
   constructor(private readonly text: string) {}
 
-  /** Headers from here on stand in the section of this one; none at the start of the note. */
-  enter(header: Header): void {
-    this.#header = header;
+  /**
+   * Headers from here on stand in the section of this one.
+   * @returns the name that the header has in its place
+   */
+  enter(header: Header): HeaderName {
+    this.#operation ||= OPERATION_PARTS.has(header.spelling);
+    const isReport = !this.#operation && BEFORE_FINDINGS.has(this.#header?.spelling ?? "");
+    const name = header.spelling === "findings" && !isReport ? "other" : header.name;
+    this.#header = { ...header, name };
     this.#items = false;
     this.#seenTo = header.end;
-  }
-
-  /** The name that a header has in its place. */
-  nameOf({ name, spelling }: Header): HeaderName {
-    const isReport = this.#header !== undefined && BEFORE_FINDINGS.has(this.#header.spelling);
-    return spelling === "findings" && !isReport ? "other" : name;
+    return name;
   }
 
   /** True for what begins no section of its own. */

@@ -46,7 +46,7 @@ const SPELLINGS: Record<HeaderName, readonly string[]> = {
     "past medical {and|/|&} surgical history",
     "past medical history {and|/|&} past surgical history",
     "past {medical/surgical|surgical/medical} history",
-    "{past |}{surgical|surg} {history|hx}",
+    "{past |previous |prior |}{surgical|surg} {history|hx}",
     "{past |}{psychiatric|oncologic|oncology|obstetric|obstetrical|gynecologic} {history|hx}",
     "{ob/gyn|gyn|ob} {history|hx}",
     "{pmh|pmhx|psh|pshx|pmh/psh|pmhx/psh|pmhx/pshx|psych hx|onc hx}",
@@ -207,6 +207,13 @@ export const REPORT_PARTS: ReadonlySet<string> = new Set(
 /** Headers behind which "findings" are those of an imaging report, not of an operation. */
 export const BEFORE_FINDINGS: ReadonlySet<string> = new Set(
   "history,indication,comparison,technique,reason for exam,reason for this examination".split(","),
+);
+
+/** Headers of the report of an operation, whose findings and procedure are no imaging. */
+export const OPERATION_PARTS: ReadonlySet<string> = new Set(
+  "anesthesia,preoperative diagnosis,postoperative diagnosis,preop diagnosis,postop diagnosis,estimated blood loss,operation".split(
+    ",",
+  ),
 );
 
 /** Signs other than blanks that may stand in a header's words. */

@@ -25,8 +25,7 @@ export function findSections(text: string): Section[] {
     else if (context.isPart(header)) continue;
     const last = sections.at(-1);
     if (last !== undefined) last.end = start;
-    sections.push({ name: context.nameOf(header), start, bodyStart: end, end: text.length });
-    context.enter(header);
+    sections.push({ name: context.enter(header), start, bodyStart: end, end: text.length });
   }
   return sections;
 }
