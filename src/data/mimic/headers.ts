@@ -114,7 +114,8 @@ function headerWithoutColon(text: string, first: number, end: number): Words | u
     if (isTitle) return { name, spelling, start: first, end };
   }
   const start = text.slice(first, Math.min(end, first + MAX_ALONE));
-  const match = /^([A-Z][A-Z &/-]*[A-Z]) {2,}/.exec(start) ?? /^([A-Z][A-Za-z &/]{1,40}?) {1,2}-{1,2} (?=.)/.exec(start);
+  const match =
+    /^([A-Z][A-Z &/-]*[A-Z]) {2,}/.exec(start) ?? /^([A-Z][A-Za-z &/]{1,40}?) {1,2}-{1,2} (?=.)/.exec(start);
   const words = match?.[1] ?? "";
   const spelling = words.toLowerCase();
   const name = HEADERS.get(spelling);
