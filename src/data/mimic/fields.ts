@@ -16,11 +16,24 @@ const LINE = /(?<!_)_{3,}/g;
  */
 export const fields: TextRule = {
   name: "mimic/fields@1",
-  apply: (text) => (text.includes("_") ? text.split("\n").map(withoutFields).join("\n") : text),
+  apply: removeFields,
 };
 
+function removeFields(text: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let at = text.indexOf("_"); at !== -1; at = text.indexOf("_", copied)) {
+    const start = text.lastIndexOf("\n", at) + 1;
+    const feed = text.indexOf("\n", at);
+    const end = feed === -1 ? text.length : feed;
+    parts.push(text.slice(copied, start), withoutFields(text.slice(start, end)));
+    copied = end;
+  }
+  return parts.length === 0 ? text : parts.join("") + text.slice(copied);
+}
+
 function withoutFields(line: string): string {
-  if (!line.includes("_") || /^[_ ]*$/.test(line)) return line;
+  if (/^[_ ]*$/.test(line)) return line;
   const boxed = line.replace(EMPTY_BOX, "[ ]");
   const ticked = boxed.replace(TICKED, "[x]");
   const blank = ticked === boxed ? " " : "[ ]";

@@ -9,7 +9,7 @@ export interface Header {
   start: number;
   end: number;
   /** What stands in front of it at the start of its line: `number` as in "3. HPI", `sign` as in "# HPI" or "** HPI **". */
-  mark?: "number" | "sign";
+  mark: "number" | "sign" | undefined;
   /** It stands first on its line, a mark aside. */
   first: boolean;
   /** All of its letters are capitals. */
@@ -86,19 +86,20 @@ function lineStart(text: string, start: number, end: number): LineStart {
 }
 
 function complete(text: string, header: Words, line: LineStart, lineEnd: number): Header {
-  const { start } = header;
-  const first = start === line.words;
+  const { name, spelling, start } = header;
   const words = text.slice(start, header.end);
-  const upper = words === words.toUpperCase();
-  let end = header.end;
-  if (first && line.words > line.first) {
-    CLOSING.lastIndex = end;
-    if (CLOSING.test(text)) end = CLOSING.lastIndex;
-  }
+  const first = start === line.words;
+  const marked = first && line.words > line.first;
+  const end = marked ? endOfSigns(text, header.end) : header.end;
   const alone = skipSpaces(text, end, lineEnd) >= lineEnd;
-  const whole: Header = { ...header, end, first, upper, alone };
-  if (!first || line.words === line.first) return whole;
-  return { ...whole, start: line.first, mark: isDigit(text.charCodeAt(line.first)) ? "number" : "sign" };
+  const upper = words === words.toUpperCase();
+  const mark = !marked ? undefined : isDigit(text.charCodeAt(line.first)) ? "number" : "sign";
+  return { name, spelling, start: marked ? line.first : start, end, mark, first, upper, alone };
+}
+
+function endOfSigns(text: string, end: number): number {
+  CLOSING.lastIndex = end;
+  return CLOSING.test(text) ? CLOSING.lastIndex : end;
 }
 
 function headerWithoutColon(text: string, first: number, end: number): Words | undefined {
@@ -106,7 +107,7 @@ function headerWithoutColon(text: string, first: number, end: number): Words | u
   if (text.startsWith(FLOWSHEET, first))
     return { name: "other", spelling: FLOWSHEET.toLowerCase(), start: first, end: first + FLOWSHEET.length };
   if (end - first <= MAX_ALONE) {
-    const line = text.slice(first, end).replace(/[ *=_#-]{1,8}$/, "");
+    const line = text.slice(first, endBeforeSigns(text, first, end));
     const spelling = line.toLowerCase();
     const name = line.endsWith(":") ? undefined : HEADERS.get(spelling);
     // "EGD" alone on its line is what was done, not the title of its report.
@@ -114,13 +115,23 @@ function headerWithoutColon(text: string, first: number, end: number): Words | u
     if (isTitle) return { name, spelling, start: first, end };
   }
   const start = text.slice(first, Math.min(end, first + MAX_ALONE));
-  const match =
-    /^([A-Z][A-Z &/-]*[A-Z]) {2,}/.exec(start) ?? /^([A-Z][A-Za-z &/]{1,40}?) {1,2}-{1,2} (?=.)/.exec(start);
-  const words = match?.[1] ?? "";
+  // The searches for two blanks or a dash spare most lines the expressions.
+  const mayBeCapitals = !(text.charCodeAt(first + 1) >= 0x61) && start.includes("  ");
+  const capitals = mayBeCapitals ? /^([A-Z][A-Z &/-]*[A-Z]) {2,}/.exec(start) : null;
+  const match = capitals ?? (start.includes(" -") ? /^([A-Z][A-Za-z &/]{1,40}?) {1,2}-{1,2} (?=.)/.exec(start) : null);
+  if (match === null) return undefined;
+  const words = match[1] as string;
   const spelling = words.toLowerCase();
   const name = HEADERS.get(spelling);
-  if (match === null || name === undefined || !isPlain(words, spelling)) return undefined;
+  if (name === undefined || !isPlain(words, spelling)) return undefined;
   return { name, spelling, start: first, end: first + match[0].length };
+}
+
+/** Without the blanks and signs that close a line. */
+function endBeforeSigns(text: string, first: number, end: number): number {
+  let at = end;
+  while (at > first && " *=_#-".includes(text.charAt(at - 1))) at -= 1;
+  return at;
 }
 
 /** Whether words may be a header without a colon: capitals, several words, or one that seldom begins a sentence. */

@@ -21,11 +21,26 @@ const KINDS: ReadonlyArray<readonly [PlaceholderKind, readonly string[]]> = [
 const RANGE = /^\d{1,2}-\d{1,2}$/;
 const NUMERIC_DATE = /^[\d\s/-]+$/;
 
+/** Kinds by what stands before the number; MIMIC-III has some hundred such names. */
+const known = new Map<string, PlaceholderKind>();
+const MAX_KNOWN = 1000;
+
 /** @param content between `[**` and `**]` */
 export function placeholderKind(content: string): PlaceholderKind {
   if (NUMERIC_DATE.test(content)) return "date";
-  const text = content.toLowerCase();
-  return KINDS.find(([, words]) => words.some((word) => text.includes(word)))?.[0] ?? "other";
+  const text = withoutNumber(content).toLowerCase();
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const kind = KINDS.find(([, words]) => words.some((word) => text.includes(word)))?.[0] ?? "other";
+  // A copy: a piece of a string keeps the whole note in memory.
+  if (known.size < MAX_KNOWN) known.set(` ${text}`.slice(1), kind);
+  return kind;
+}
+
+function withoutNumber(content: string): string {
+  let end = content.length;
+  while (end > 0 && content.charCodeAt(end - 1) <= 0x39) end -= 1;
+  return content.slice(0, end);
 }
 
 export function isRange(content: string): boolean {

@@ -3,7 +3,7 @@ import { isRange, type PlaceholderKind, placeholderKind } from "./placeholderKin
 import { placeholderSpans } from "./placeholderSpans.js";
 
 /** Characters before a placeholder that are read to fit the sentence; a bound, so that the work stays linear. */
-const LOOK_BACK = 40;
+const LOOK_BACK = 24;
 
 /** Characters behind a placeholder that are read for the same. */
 const LOOK_AHEAD = 24;
