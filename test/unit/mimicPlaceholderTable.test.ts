@@ -15,6 +15,8 @@ const TABLE: ReadonlyArray<readonly [string, string]> = [
   ["[**Known lastname 1**], [**Known firstname 2**] was admitted.", "The patient was admitted."],
   ["The patient, [**Known firstname 1**], slept.", "The patient slept."],
   ["Pt. [**Known lastname 1**] slept.", "Pt. slept."],
+  ["told the patient.  [**Known lastname 1**] agreed.", "told the patient. The patient agreed."],
+  ["told the patient.  In [**2149**] he fell.", "told the patient. He fell."],
   ["Patient [**Name (NI) 1**] called.", "Patient called."],
   ["the patient's wife, [**Name (NI) 12**], was updated", "the patient's wife was updated"],
   ["the patient's son [**Name (NI) 12**] was updated", "the patient's son was updated"],

@@ -17,7 +17,7 @@ const PREPOSITION =
 const PREPOSITION_OF_NAME = /(^|[^A-Za-z])(?:with|by|to|from|for|per|named|and|or)[ \n]?$/i;
 /** Words that a telephone number leaves hanging. */
 const PREPOSITION_OF_NUMBER = /(^|[^A-Za-z])(?:at|via|by|is)[ \n]?$/i;
-const PATIENT = /(?:^|[^A-Za-z])(?:patient|pt|baby (?:girl|boy)|infant|newborn)[., (]{0,3}$/i;
+const PATIENT = /(?:^|[^A-Za-z])(?:pt\.? ?|(?:patient|baby (?:girl|boy)|infant|newborn)[, (]{0,3})$/i;
 const DETERMINER = /(?:^|[^A-Za-z])(?:the|a|an|this|that|our|your|his|her|their|another|outside) ?$/i;
 const RELATIVE =
   /(?:^|[^A-Za-z])(?:wife|husband|spouse|partner|son|daughter|mother|father|brother|sister|niece|nephew|friend)[ ,:(]*$/i;

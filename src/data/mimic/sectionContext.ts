@@ -13,7 +13,8 @@ const ITEM = /(?:^|\n) *(?:[#*\u2022=-]|\d{1,2}[.)])|[ :] \d{1,2}[.)] +[A-Z]/;
  *
  * 1. Inside imaging, studies ("CT ABDOMEN") and parts of their reports ("IMPRESSION") begin nothing.
  * 2. A header behind a number or sign, in a section whose own header has no such mark, is an item of that section when it is
- *    a hospital course, a plan or instructions, or when it has the name of that section.
+ *    a hospital course, a plan or instructions, or when it has the name of that section. A discharge diagnosis and its like
+ *    always end a hospital course.
  * 3. Inside a hospital course, a plan or instructions studies begin nothing. Of headers of one word those in the middle of a
  *    line begin a section only in capitals and before the first item of a list; those at its start in capitals, alone on
  *    their line, behind a blank line, or before the first item. Instructions have none that is not in capitals. "Plan"
@@ -51,6 +52,7 @@ export class SectionContext {
     const isItem = mark !== undefined && mark !== around.mark;
     if (isItem && around.mark === undefined && around.name === name && name !== "other") return true;
     if (!ITEMISED.has(around.name)) return false;
+    if (around.name === "hospital_course" && name.startsWith("discharge_")) return false;
     if (isItem || isStudy || AMBIGUOUS.has(spelling)) return true;
     return !spelling.includes(" ") && this.#isField(header, around.name);
   }
