@@ -26,10 +26,10 @@ const ENTRY_END = /(?:\d{1,5}(?:[-–]\d{1,5})?|\b(?:doi|https?):? *\S{3,100})\.
 
 /**
  * Drops lists of references. Below a Markdown heading such as `## References` or `## Bibliography`: everything to the next
- * heading of the same level or above. Below such a heading without Markdown, or in bold: the entries that follow it and their wrapped
- * lines, so that a line "References" in a list of contents takes nothing with it. Elsewhere: two or more lines in a row of
- * which each is an entry by its authors with initials, its year, its journal's numbers or identifier, and its end; a
- * recommendation that cites stays. Headings other than the list's own stay. Idempotent.
+ * heading of the same level or above. Below such a heading without Markdown, or in bold: the entries that follow it and
+ * their wrapped lines, so that a line "References" in a list of contents takes nothing with it. Elsewhere: two or more lines
+ * in a row of which each is an entry by its authors with initials, its year, its journal's numbers or identifier, and its
+ * end; a recommendation that cites stays. Headings other than the list's own stay. Idempotent.
  */
 export const references: TextRule = { name: "guidelines/references@3", apply: dropReferences };
 

@@ -34,9 +34,9 @@ const MARKED_PAGE_NUMBER = /^page +\d{1,4}$|^- ?\d{1,4} ?-$/i;
 
 /**
  * Drops lines of up to 200 characters that are of a web page's or a publisher's frame: those that begin with a copyright,
- * "Last updated: ", "Page 3 of 90", a banner about cookies or a citation of itself, those that are nothing but "Back to top",
- * "Cookie settings" and the like, bare links, DOIs and PubMed numbers, and marked page numbers (`- 4 -`). A sentence that only begins like one ("Cookies raise ...")
- * stays, and so do headings. Idempotent.
+ * "Last updated: ", "Page 3 of 90", a banner about cookies or a citation of itself, those that are nothing but "Back to
+ * top", "Cookie settings" and the like, bare links, DOIs and PubMed numbers, and marked page numbers (`- 4 -`). A sentence
+ * that only begins like one ("Cookies raise ...") stays, and so do headings. Idempotent.
  */
 export const boilerplate: TextRule = {
   name: "guidelines/boilerplate@3",

@@ -118,7 +118,7 @@ test("forms of one header", () => {
     "Hospital - Boston",
   ])
     assert.deepEqual(names(text), [], text);
-  assert.deepEqual(names("24 Hour Events:\nslept"), ["history_of_present_illness"]);
+  assert.deepEqual(names("a cough\n24 Hour Events:\nslept"), ["history_of_present_illness"]);
   assert.deepEqual(names("Flowsheet Data as of  10:30 AM\nHR: 80"), ["other"]);
 });
 
@@ -128,6 +128,7 @@ test("items and sentences of a course, a plan or instructions begin no section, 
     [`${course}1. Diabetes: Labs: A1c 8.\n# PE: heparin\n# Code status: full`, ["hospital_course"]],
     [`${course}Meds: as before`, ["hospital_course"]],
     [`${course}TTE: repeated`, ["hospital_course"]],
+    [`${course}PE: on heparin`, ["hospital_course"]],
     [`${course}\nMeds: as before`, ["hospital_course", "medications"]],
     [`${course}Meds:\nasa`, ["hospital_course", "medications"]],
     [`${course}MEDS: asa`, ["hospital_course", "medications"]],

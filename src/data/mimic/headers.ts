@@ -34,7 +34,7 @@ const MAX_WORDS = 9;
 const MAX_LENGTH = 90;
 const MAX_PARENTHESIS = 40;
 const MAX_ALONE = 60;
-const MARK = /(?:(\d{1,2}[.)])|[#*=_>\u2022-]{1,4}) */y;
+const MARK = /(?:\d{1,2}[.)]|[#*=_>\u2022-]{1,4}) */y;
 /** "--", "**" and the like behind a header that is set between them. */
 const CLOSING = / {0,3}[*=_#-]{1,4} {0,3}(?=\n|$)/y;
 /** The first line of the tables in notes of intensive care; its colon is that of the time. */

@@ -2,8 +2,8 @@
 export type PlaceholderKind = "age" | "date" | "patient" | "name" | "hospital" | "ward" | "unit" | "place" | "other";
 
 /**
- * Tried in this order: "Hospital Ward Name" is a ward and no name, "Holiday" a date, "Street Address(2)" a place, "Name10 (NameIs)" a
- * name. MIMIC-III calls the patient's own names "Known firstname" and "Known lastname".
+ * Tried in this order: "Hospital Ward Name" is a ward and no name, "Street Address(2)" a place, "Name10 (NameIs)" a name.
+ * MIMIC-III calls the patient's own names "Known firstname" and "Known lastname".
  */
 const KINDS: ReadonlyArray<readonly [PlaceholderKind, readonly string[]]> = [
   ["age", ["age over"]],
@@ -14,7 +14,7 @@ const KINDS: ReadonlyArray<readonly [PlaceholderKind, readonly string[]]> = [
   ["other", ["telephone", "fax", "number", "identifier", "mail", "url", "username"]],
   ["patient", ["known"]],
   ["name", ["name", "initials", "attending", "doctor", "dictator"]],
-  ["date", ["date", "month", "day", "year", "holiday"]],
+  ["date", ["date", "month", "day", "year"]],
 ];
 
 /** `5-7`: a day of a month, or a range of numbers that the de-identification took for one. Its numbers are made up. */

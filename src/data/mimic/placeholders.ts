@@ -42,9 +42,9 @@ const NAMED_HOSPITAL = /^ (?:hosp(?:ital)?|medical center|med ctr)(?![a-z])/i;
 /**
  * Takes out MIMIC-III's `[** ... **]` placeholders so that the sentence still reads.
  *
- * A patient's name, or Mr, Mrs, Ms with a name, becomes "the patient"; Dr with a name "the physician"; hospitals, wards and units
- * "the hospital", "the ward", "the unit"; "a [**Age over 90**] year old" is "an over 90 year old"; a range in front of what it
- * counts is "several", as its numbers are made up. Dates, places, other names and numbers go, and with them the
+ * A patient's name, or Mr, Mrs, Ms with a name, becomes "the patient"; Dr with a name "the physician"; hospitals, wards and
+ * units "the hospital", "the ward", "the unit"; "a [**Age over 90**] year old" is "an over 90 year old"; a range in front of
+ * what it counts is "several", as its numbers are made up. Dates, places, other names and numbers go, and with them the
  * preposition and the empty brackets that they would leave. A marker without its counterpart goes alone. Neither `[**` nor
  * `**]` is left in the result, so the rule is idempotent.
  * @see Johnson et al. 2016, MIMIC-III, on its de-identification

@@ -9,9 +9,9 @@ const RUN_OF_THREE = /([-=_*~#])\1{2}/;
 const RUN = /-{4,}|={4,}|_{4,}|\*{4,}|~{4,}|#{4,}|\.{4,}/g;
 
 /**
- * Lines of nothing but three or more of `- = _ * ~ # . +`, perhaps with spaces between, become empty, and runs of four or more of one sign
- * inside a line (leaders, blanks to fill in) a space. A line with `+` needs a run of three of another sign as well: `+ + +`
- * is a row of findings. Idempotent.
+ * Lines of nothing but three or more of `- = _ * ~ # . +`, perhaps with spaces between, become empty, and runs of four or
+ * more of one sign inside a line (leaders, blanks to fill in) a space. A line with `+` needs a run of three of another sign
+ * as well: `+ + +` is a row of findings. Idempotent.
  */
 export const rulers: TextRule = {
   name: "mimic/rulers@3",
