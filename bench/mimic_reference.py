@@ -24,20 +24,39 @@ def odd(match):
     return " " if char in BLANK else ""
 
 
+FIELD_BRACKETS = re.compile(
+    r"\[ {0,3}_{2,}(?: {1,3}_+)* {0,3}\]|\{ {0,3}_{2,}(?: {1,3}_+)* {0,3}\}|\( {0,3}_{2,}(?: {1,3}_+)* {0,3}\)"
+)
+EMPTY_BOX = re.compile(r"\[_\]|\(_\)|\{_\}")
+TICKED = re.compile(r"[\[({]?(?<![A-Za-z0-9_])_{1,20} ?[xX✓✔] ?_{1,20}(?![A-Za-z0-9_])[\])}]?")
+FIELD = re.compile(r"(?<!_)_{3,}")
+
+
+def fields(text):
+    return "\n".join(line if "_" not in line or not line.strip("_ ") else field_line(line) for line in text.split("\n"))
+
+
+def field_line(line):
+    boxed = EMPTY_BOX.sub("[ ]", line)
+    ticked = TICKED.sub("[x]", boxed)
+    blank = " " if ticked == boxed else "[ ]"
+    return FIELD.sub(blank, FIELD_BRACKETS.sub(blank, ticked))
+
+
 RULER_LINE = re.compile(r"^[-=_*~#.+ ]{3,}$", re.M)
 RUN = re.compile(r"([-=_*~#.])\1{3,}")
 
-BULLET = re.compile(r"^ *(?:[*•·▪◦‣]|->|--|#(?!\d)) *")
-NUMBER = re.compile(r"^ *(?:\((\d{1,2})\)|(\d{1,2})[.)])(?= *[A-Za-z]| *$) *")
+BULLET = re.compile(r"^ *(?:\*{1,3}|[•·▪◦‣]|->|--|#(?!\d)) *")
+NUMBER = re.compile(r"^ *(\d{1,2})[.)](?= *[A-Za-z]| *$) *")
 MARKER_ONLY = re.compile(r"^(?:-|\d{1,2}\.) *$")
-ITEM = re.compile(r"^ *(?:[-+] |\d{1,2}\. )")
+ITEM = re.compile(r"^ *(?:[-+] |\d{1,2}\. |\(\d{1,2}\) +[A-Z])")
 
 
 def normalised(line):
     if bullet := BULLET.match(line):
         return "- " + line[bullet.end():]
     if number := NUMBER.match(line):
-        return f"{number.group(1) or number.group(2)}. {line[number.end():]}"
+        return f"{number.group(1)}. {line[number.end():]}"
     return line
 
 
@@ -64,7 +83,7 @@ LABEL_LINE = re.compile(
     r"^ *(?:[A-Z][\w/&.-]{0,30}(?: [\w/&.-]{1,30}){0,4} ?:|[A-Z][A-Z &/,-]{1,70}:|(?:\[\*\*\d[^\]\n]{0,20}\] *)?\d{1,2}:\d\d)",
     re.A,
 )
-STARTS_LOWER = re.compile(r"^ *[a-z(]")
+STARTS_LOWER = re.compile(r"^ *(?:[a-z]|\((?!\d{1,2}\) +[A-Z]))")
 ENDS_OPEN = re.compile(r"[A-Za-z0-9,]$")
 CUT_WORD = re.compile(r"[A-Za-z0-9][-/]$")
 
@@ -104,7 +123,7 @@ KINDS = [(kind, re.compile(pattern, re.I)) for kind, pattern in KINDS]
 TITLE = re.compile(r"(?:^|[^A-Za-z])(Mrs?|Ms|Miss|Drs?|Doctor|Prof(?:essor)?)\.? ?$", re.I)
 PREPOSITION = re.compile(r"(^|[^A-Za-z])(?:on|in|at|from|to|until|till|since|by|dated|near|of)(?: the)?[ \n]?$", re.I)
 PREPOSITION_OF_NAME = re.compile(r"(^|[^A-Za-z])(?:with|by|to|from|for|per|named|and|or)[ \n]?$", re.I)
-PATIENT = re.compile(r"(?:^|[^A-Za-z])(?:patient|pt)\.? ?$", re.I)
+PATIENT = re.compile(r"(?:^|[^A-Za-z])(?:pt\.? ?|(?:patient|baby (?:girl|boy)|infant|newborn)[, (]{0,3})$", re.I)
 DETERMINER = re.compile(r"(?:^|[^A-Za-z])(?:the|a|an|this|that|our|your|his|her|their|another|outside) ?$", re.I)
 RELATIVE = re.compile(
     r"(?:^|[^A-Za-z])(?:wife|husband|spouse|partner|son|daughter|mother|father|brother|sister|niece|nephew|friend)[ ,:(]*$",
@@ -146,7 +165,7 @@ def placeholders(text):
                             out = out[: hanging.start() + len(hanging.group(1))]
                     if out.endswith("#"):
                         out = out[:-1]
-                    capital = bool(SENTENCE_START.search(out)) if out or not done or not any(done) else False
+                    capital = bool(SENTENCE_START.search(out) and not PATIENT.search(out)) if out or not done or not any(done) else False
                     gap, word = True, False
         before = group
         at = match.end()
@@ -198,14 +217,22 @@ def cap(text):
 
 
 PAIR = re.compile(r"\[([^\[\]{}]{0,200})\]|\{([^\[\]{}]{0,200})\}")
-STRAY = re.compile(r"[\[\]{}]")
+BOX = re.compile(r" {0,3}[xX*+\-✓✔☑]? {0,3}")
+STRAY = re.compile(r"(\[ {0,3}[xX*+\-✓✔☑]? {0,3}\]|\{ {0,3}[xX*+\-✓✔☑]? {0,3}\})|[\[\]{}]")
+MARK = re.compile(
+    r" *(?:sic|sp\?|\?+|!+|\.{2,}|illegible|inaudible|template|placeholder|redacted|free text"
+    r"|(?:patient |first |last )?name|(?:insert|enter|fill in|select|choose) [^\n]*) *[.!?]? *",
+    re.I,
+)
 
 
 def rounded(match):
     content = match.group(1) or match.group(2) or ""
     if "\n\n" in content:
         return f" {content} "
-    return f"({content})" if re.search("[0-9]", content) else " "
+    if BOX.fullmatch(content):
+        return match.group()
+    return " " if MARK.fullmatch(content) else f"({content})"
 
 
 HEADERS = json.load(open(sys.argv[3], encoding="utf-8")) if len(sys.argv) == 4 else {}
@@ -314,9 +341,9 @@ def blanks(text):
 
 def clean(text):
     text = ODD.sub(odd, text)
-    text = RUN.sub(" ", RULER_LINE.sub("", text))
+    text = RUN.sub(" ", RULER_LINE.sub("", fields(text)))
     text = placeholders(wraps(lists(text)))
-    text = STRAY.sub(" ", PAIR.sub(rounded, text))
+    text = STRAY.sub(lambda match: match.group(1) or " ", PAIR.sub(rounded, text))
     return blanks(sections(text))
 
 

@@ -11,9 +11,9 @@ export interface DocumentRecord {
   id: string;
   /** `used`, or the reason why it was left out. */
   outcome: string;
-  /** UTF-16 units before the first and after the last rule. */
-  charactersIn: number;
-  charactersOut: number;
+  /** UTF-16 units before the first and after the last rule; left out where the text was not read. */
+  charactersIn?: number;
+  charactersOut?: number;
   /** Names of the sections that were kept, in order. */
   sections?: string[];
   /** Characters taken out (or, if negative, put in) by rule; rules that changed nothing are left out. */
@@ -71,12 +71,6 @@ export class DocumentWriter implements AsyncDisposable {
     return this.#ids.take(id);
   }
 
-  /** Counts a document that is left out before anything is done to it; only the count is kept. */
-  skip(reason: string): void {
-    this.counts.read += 1;
-    this.counts.skipped[reason] = (this.counts.skipped[reason] ?? 0) + 1;
-  }
-
   /** Writes a row without a record: a document of several rows has one record, by {@link record}. */
   row(id: string, text: string): Promise<void> | undefined {
     const row = { id, text };
@@ -85,10 +79,11 @@ export class DocumentWriter implements AsyncDisposable {
   }
 
   record(record: DocumentRecord): Promise<void> | undefined {
-    if (record.outcome === "used") {
-      this.counts.read += 1;
-      this.counts.used += 1;
-    } else this.skip(record.outcome);
+    const { counts } = this;
+    const { outcome } = record;
+    counts.read += 1;
+    if (outcome === "used") counts.used += 1;
+    else counts.skipped[outcome] = (counts.skipped[outcome] ?? 0) + 1;
     return this.#records.write(record);
   }
 

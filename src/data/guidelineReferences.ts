@@ -9,27 +9,29 @@ const PLAIN = 7;
 
 const MARKDOWN_HEADING = /^(#{1,6}) +\S/;
 const NUMBERED_HEADING = /^\d{1,2}(?:\.\d{1,2}){0,4}\.? +[A-Z]/;
+/** A line in bold print. */
+const BOLD_HEADING = /^\*\*[^*]{1,90}\*\*:?$/;
 const REFERENCES =
-  /^(?:#{1,6} +)?(?:\d{1,2}(?:\.\d{1,2})?\.? +)?(?:references?|bibliography|reference list|literature cited|works cited|list of references|cited references)(?: and notes)? *:?$/i;
+  /^(?:#{1,6} +)?\*{0,2}(?:\d{1,2}(?:\.\d{1,2})?\.? +)?(?:references?|bibliography|reference list|literature cited|works cited|list of references|cited references)(?: and notes)? *:?\*{0,2}:?$/i;
 const YEAR = /(?:^|[^\d])(?:19|20)\d\d(?!\d)/;
 /** What cites: "et al", an identifier, or `volume(issue):`, `;volume(`, `: page-page`. */
 const CITED =
   /\bet al\b|\bdoi\b|\bpmid\b|https?:|\d *\(\d{1,4}\) *:|; *\d{1,4} *(?:\(|:)|: *\d{1,5}-\d{1,5}(?!\d| *(?:%|[a-z]))/i;
 const NUMBER_START = /^(?:\[\d{1,3}\]|\d{1,3}[.)])(?= )/;
-/** A surname with initials, perhaps behind a number, that ends as in a list of authors. */
+/** A surname with initials, perhaps behind a number or bullet, that ends as in a list of authors. */
 const AUTHOR_START =
-  /^(?:(?:\[\d{1,3}\]|\d{1,3}[.)]) +)?\p{Lu}[\p{L}'-]{1,30},? +(?:\p{Lu}\.? ?){1,3}(?:[,.]| et al\b)/u;
+  /^(?:(?:\[\d{1,3}\]|\d{1,3}[.)]|[-*•]) +)?\p{Lu}[\p{L}'-]{1,30},? +(?:\p{Lu}\.? ?){1,3}(?:[,.]| et al\b)/u;
 /** Pages, a year, an identifier or an address are the last of an entry; a sentence that cites goes on, or closes a bracket. */
 const ENTRY_END = /(?:\d{1,5}(?:[-–]\d{1,5})?|\b(?:doi|https?):? *\S{3,100})\.?$/i;
 
 /**
  * Drops lists of references. Below a Markdown heading such as `## References` or `## Bibliography`: everything to the next
- * heading of the same level or above. Below such a heading without Markdown: the entries that follow it and their wrapped
- * lines, so that a line "References" in a list of contents takes nothing with it. Elsewhere: two or more lines in a row of
- * which each is an entry by its authors with initials, its year, its journal's numbers or identifier, and its end; a
- * recommendation that cites stays. Headings other than the list's own stay. Idempotent.
+ * heading of the same level or above. Below such a heading without Markdown, or in bold: the entries that follow it and
+ * their wrapped lines, so that a line "References" in a list of contents takes nothing with it. Elsewhere: two or more lines
+ * in a row of which each is an entry by its authors with initials, its year, its journal's numbers or identifier, and its
+ * end; a recommendation that cites stays. Headings other than the list's own stay. Idempotent.
  */
-export const references: TextRule = { name: "guidelines/references@2", apply: dropReferences };
+export const references: TextRule = { name: "guidelines/references@3", apply: dropReferences };
 
 function dropReferences(text: string): string {
   const lines = text.split("\n");
@@ -71,7 +73,7 @@ function plainSectionEnd(lines: readonly string[], heading: number): number {
 }
 
 function endsPlainSection(line: string): boolean {
-  if (headingLevel(line) !== undefined || isCapitals(line)) return true;
+  if (headingLevel(line) !== undefined || BOLD_HEADING.test(line) || isCapitals(line)) return true;
   if (line.length > MAX_HEADING || isListed(line)) return false;
   return NUMBERED_HEADING.test(line) && !/[.,;]$/.test(line);
 }

@@ -13,11 +13,16 @@ const STARTS = [
   "(?:date )?last (?:updated|reviewed|modified) *:|last (?:updated|reviewed|modified) (?:on )?[\\w ,]{0,20}\\d{4}",
   "(?:published(?: date| online)?|date of issue|how to cite|suggested citation) *:",
   "(?:conflicts?|declarations?) of interest *:|competing interests *:|funding(?: sources?)? *:",
-  "(?:this|our) (?:web)?site uses cookies",
+  "received *: *[^\\n]{0,40}accepted *:|correspond(?:ence|ing author)(?: to)? *:",
+  "(?:this|our) (?:web)?site uses cookies|we(?: and our partners)? use cookies (?:to|on|and|for)\\b",
+  "by (?:clicking|continuing|using)\\b[^\\n]{0,120}\\bcookies\\b",
 ];
 const BOILERPLATE_START = new RegExp(`^[-*• ]{0,4}(?:${STARTS.join("|")})`, "i");
 const WHOLE = [
   "cookies?(?: (?:policy|settings|preferences|notice))?|(?:accept|reject|manage)(?: all)? cookies|we use cookies",
+  "(?:accept|reject|decline) all|manage preferences|was this (?:page|article) helpful\\?|menu|tweet|print|email this page",
+  "home(?: *[>»›/] *[\\w ,&'-]{1,60}){1,6}|share (?:on|via) [\\w ]{1,20}",
+  "(?:(?:doi|pmid|pmcid) *:? *)?10\\.\\d{4,9}/\\S{1,120}|(?:doi|pmid|pmcid) *:? *[\\w.]{3,20}",
   "skip to (?:main )?content|(?:back|go) to (?:the )?top|print this page|share this(?: page| article)?",
   "follow us(?: on [\\w, ]{1,40})?|sign up(?: for [\\w' ]{0,30}newsletter)?|subscribe(?: now| to [\\w' ]{0,30}newsletter)?",
   "click here(?: to [\\w ]{1,40})?|download (?:the )?(?:full )?pdf|full text pdf|view larger(?: image)?|open in new tab",
@@ -29,12 +34,12 @@ const MARKED_PAGE_NUMBER = /^page +\d{1,4}$|^- ?\d{1,4} ?-$/i;
 
 /**
  * Drops lines of up to 200 characters that are of a web page's or a publisher's frame: those that begin with a copyright,
- * "Last updated: ", "Page 3 of 90" or a citation of itself, those that are nothing but "Back to top", "Cookie settings" and
- * the like, bare links, and marked page numbers (`- 4 -`). A sentence that only begins like one ("Cookies raise ...")
- * stays, and so do headings. Idempotent.
+ * "Last updated: ", "Page 3 of 90", a banner about cookies or a citation of itself, those that are nothing but "Back to
+ * top", "Cookie settings" and the like, bare links, DOIs and PubMed numbers, and marked page numbers (`- 4 -`). A sentence
+ * that only begins like one ("Cookies raise ...") stays, and so do headings. Idempotent.
  */
 export const boilerplate: TextRule = {
-  name: "guidelines/boilerplate@2",
+  name: "guidelines/boilerplate@3",
   apply: (text) =>
     text
       .split("\n")
@@ -78,27 +83,36 @@ function dropPageNumbers(text: string): string {
 }
 
 /** One mark, or several with commas between. */
-const CITATION_MARK = / ?\[\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20}\](?:,? ?\[\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20}\]){0,20}/g;
+const CITATION_MARK =
+  / ?\^?\[ ?\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20} ?\](?:,? ?\[ ?\d{1,3}(?:[-–, ]{1,2}\d{1,3}){0,20} ?\]){0,20}/g;
+const ONE_NUMBER = /^ ?\^?\[ ?\d{1,3} ?\]$/;
 /** A letter or closing sign: what ends in a digit, a colon or a comparison leads to a quantity. */
 const BEFORE_MARK = /[\p{L})\].,;"'’”]$/u;
-/** Words that lead to a quantity, and units, behind which brackets hold a range. */
-const QUANTITY_BEFORE =
-  /(?:^|[^\p{L}])(?:doses?|of|ranges?|ranging|between|and|or|to|from|at|by|than|about|is|was|are|were|percent|per|mean|median|average|ci|iqr|sd|ratio|scores?|levels?|grades?|stages?|class|types?|steps?|phases?|tables?|figures?|days?|weeks?|months?|years?|hours?|minutes?|mg|g|kg|mcg|[µμ]g|ng|ml|l|dl|mmol|mol|meq|iu|units?|mm|cm|mmhg|kpa|bpm)[.,]?$/iu;
+const UNITS =
+  "percent|days?|weeks?|months?|years?|hours?|minutes?|mg|g|kg|mcg|[µμ]g|ng|ml|l|dl|mmol|mol|meq|iu|units?|mm|cm|mmhg|kpa|bpm";
+/** Words that lead to a quantity or point into the list in words, and units, behind which brackets hold a range. */
+const QUANTITY_BEFORE = new RegExp(
+  `(?:^|[^\\p{L}])(?:doses?|of|ranges?|ranging|between|and|or|to|from|at|by|than|about|is|was|are|were|per|mean|median|average|ci|iqr|sd|ratio|scores?|levels?|grades?|stages?|class|types?|steps?|phases?|tables?|figures?|references?|refs?|${UNITS})[.,]?$`,
+  "iu",
+);
+/** A quantity that is complete: one number behind it points into the list, a range may be that of the quantity. */
+const COMPLETE_QUANTITY = new RegExp(`\\d[ -]?(?:${UNITS})(?:/(?:${UNITS}|h))?[.,]?$`, "iu");
 const QUANTITY_BEHIND =
   /^ ?(?:[%‰°±×<>=/+-]|\d|(?:percent|per|mg|g|kg|mcg|[µμ]g|ng|ml|l|dl|mmol|mol|meq|iu|u|units?|mm|cm|m|mmhg|kpa|bpm|kcal|gy|h|hrs?|hours?|min|minutes?|days?|weeks?|months?|years?|times|points?|doses?|tablets?|drops?|puffs?)(?![\p{L}]))/iu;
 
 /**
- * Takes out the numbers that point into the list of references: `[3]`, `[1, 4-6]`, directly behind a word or its
+ * Takes out the numbers that point into the list of references: `[3]`, `[1, 4-6]`, `^[2]`, directly behind a word or its
  * punctuation. What may be a quantity stays: behind a number or a word such as "of", "range" or "dose", and in front of a
  * unit, a number or a percent sign.
  */
 export const citationMarks: TextRule = {
-  name: "guidelines/citation-marks@2",
+  name: "guidelines/citation-marks@3",
   apply: (text) =>
     text.replace(CITATION_MARK, (mark, at: number) => {
       const before = text.slice(Math.max(0, at - AROUND), at);
       const behind = text.slice(at + mark.length, at + mark.length + AROUND);
-      const isQuantity = QUANTITY_BEFORE.test(before) || QUANTITY_BEHIND.test(behind);
+      const leadsOn = QUANTITY_BEFORE.test(before) && !(ONE_NUMBER.test(mark) && COMPLETE_QUANTITY.test(before));
+      const isQuantity = leadsOn || QUANTITY_BEHIND.test(behind);
       return BEFORE_MARK.test(before) && !isQuantity ? "" : mark;
     }),
 };

@@ -31,7 +31,7 @@ export interface PrepareTextbookOptions extends ProgressOptions {
 export interface TextbookManifest extends Manifest {
   source: FileSource[];
   rules: { format: string; rows: string; clean: string[] };
-  /** Lines of the books: read = empty + joined (to the following one, for being short) + stripped (to nothing) + written. */
+  /** Lines of the books: read = empty + joined (to the following one, for being short) + stripped (for having no letter or digit) + written. */
   lines: LineCounts;
 }
 
@@ -43,11 +43,15 @@ interface LineCounts {
   written: number;
 }
 
+/** A line without either is a ruler or the frame of a table; joined to its neighbour it would leave its dashes there. */
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
+const SOFT_HYPHEN = "\u00ad";
+
 /** UTF-16 units after which a row ends, at the end of its line: a whole book in one row would have to fit the memory. */
 const ROW_CHARACTERS = 32_768;
 
 /**
- * Turns textbooks into completion rows: empty lines go, a line of fewer than five tokens goes in front of the following
+ * Turns textbooks into completion rows: empty lines go, a line that ends in a soft hyphen is joined to the following one, a line of fewer than five tokens goes in front of the following
  * one, then characters that are neither letters, digits nor sentence punctuation are stripped. Rows end at the first
  * line's end behind 32768 characters; their ids are `<file name>#<n>`, from 1.
  *
@@ -72,7 +76,7 @@ export async function prepareTextbook(options: PrepareTextbookOptions): Promise<
   const clean = [characters.name, unicode.name, LineJoiner.rule, stripRule(strip).name, blanks.name];
   return writeManifest<TextbookManifest>(output, {
     source,
-    rules: { format: "textbook/lines@2", rows: `characters/${ROW_CHARACTERS}@1`, clean },
+    rules: { format: "textbook/lines@3", rows: `characters/${ROW_CHARACTERS}@1`, clean },
     ...(await tokenizerSource(model)),
     counts: writer.counts,
     lines,
@@ -91,31 +95,40 @@ async function writeBook(path: string, { writer, lines, strip, progress }: BookC
   const book = new BookRows(basename(path), writer, strip);
   const joiner = new LineJoiner();
   const before = { ...lines };
-  for await (const { text } of readLines(path)) {
+  // The start of a word that a soft hyphen divides at the end of its line, with what stands before it.
+  let divided = "";
+  for await (const { text } of readLines(path, "cr")) {
     book.charactersIn += text.length + 1;
-    // Lines may end in CR LF, or in a character that only the rule makes a line feed, such as a CR alone.
-    for (const raw of characters.apply(text.replace(/\r$/, "")).split("\n")) {
+    const whole = divided + text;
+    divided = "";
+    if (whole.endsWith(SOFT_HYPHEN) && whole.length < ROW_CHARACTERS) {
+      lines.read += 1;
+      divided = whole.slice(0, -1);
+      continue;
+    }
+    // Some characters become a line feed only by the rule, such as U+2028.
+    for (const raw of characters.apply(whole).split("\n")) {
       progress.add();
       lines.read += 1;
       const line = unicode.apply(raw);
       if (line.trim() === "") lines.empty += 1;
+      else if (!LETTER_OR_DIGIT.test(line)) lines.stripped += 1;
       else await book.add(joiner.add(line));
     }
   }
+  if (divided !== "") await book.add(joiner.add(unicode.apply(characters.apply(divided))));
   await book.add(joiner.end());
   await book.end();
   progress.end();
   lines.written += book.written;
-  lines.stripped += book.stripped;
-  lines.joined += lines.read - before.read - (lines.empty - before.empty) - book.written - book.stripped;
+  const left = lines.read - before.read - (lines.empty - before.empty) - (lines.stripped - before.stripped);
+  lines.joined += left - book.written;
 }
 
 /** Gathers the lines of one book to rows. */
 class BookRows {
   charactersIn = 0;
   written = 0;
-  /** Lines of which nothing was left. */
-  stripped = 0;
   #charactersOut = 0;
   #rows = 0;
   #pending: string[] = [];
@@ -130,10 +143,6 @@ class BookRows {
   async add(line: string | undefined): Promise<void> {
     if (line === undefined) return;
     const stripped = applyRules(line, [stripRule(this.strip), blanks]);
-    if (stripped === "") {
-      this.stripped += 1;
-      return;
-    }
     this.written += 1;
     this.#pending.push(stripped);
     this.#size += stripped.length + 1;

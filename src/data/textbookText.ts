@@ -34,14 +34,15 @@ export const unicode: TextRule = {
   },
 };
 
-// The degree sign stays with the letters, since "37 °C" without it is another word; "/" and "%" are part of units.
-const SYMBOLS = /[^\p{L}\p{M}\p{N}°\s.,;:?!'"()/%-]+/gu;
-const SYMBOLS_AND_PUNCTUATION = /[^\p{L}\p{M}\p{N}°\s]+/gu;
+// The degree sign stays with the letters, since "37 °C" without it is another word; "/" and "%" are part of units. Signs of
+// powers (U+207A, U+207B) are part of a number: "10⁻⁵" must not become "10⁵". Marks go with the sign that bears them.
+const SYMBOLS = /(?:[^\p{L}\p{M}\p{N}°⁺⁻₊₋\s.,;:?!'"()/%-]\p{M}*)+/gu;
+const SYMBOLS_AND_PUNCTUATION = /(?:[^\p{L}\p{M}\p{N}°⁺⁻₊₋\s]\p{M}*)+/gu;
 
 /** The rule that strips: runs of other characters become a blank. Idempotent. */
 export function stripRule(strip: Strip): TextRule {
   const signs = strip === "all" ? SYMBOLS_AND_PUNCTUATION : SYMBOLS;
-  return { name: `textbook/strip-${strip}@1`, apply: (text) => text.replace(signs, " ") };
+  return { name: `textbook/strip-${strip}@2`, apply: (text) => text.replace(signs, " ") };
 }
 
 /** Joins short lines to the following one, a line at a time; empty lines vanish. */

@@ -41,7 +41,7 @@ describe("MIMIC-III in PostgreSQL", { skip: programs === undefined ? "PostgreSQL
     const csv = join(folder, "notes.csv");
     await makeNotes(csv);
     await server.copy("noteevents", csv);
-    for (const [index, { text }] of labelledNotes().entries())
+    for (const [index, { text }] of labelledNotes("labelled-notes.txt").entries())
       await server.query("INSERT INTO noteevents (row_id, category, text) VALUES ($1, 'Discharge summary', $2)", [
         LABELLED + index,
         text,
@@ -81,7 +81,7 @@ describe("MIMIC-III in PostgreSQL", { skip: programs === undefined ? "PostgreSQL
     let right = 0;
     let found = 0;
     let wanted = 0;
-    for (const [index, { sections }] of labelledNotes().entries()) {
+    for (const [index, { sections }] of labelledNotes("labelled-notes.txt").entries()) {
       const mine = records.get(String(LABELLED + index)) ?? [];
       found += mine.length;
       wanted += sections.length;
@@ -214,7 +214,7 @@ describe("MIMIC-III in PostgreSQL", { skip: programs === undefined ? "PostgreSQL
   });
 
   test("explain finds a note; the command reads a table of another schema", async () => {
-    const { text } = labelledNotes()[6] as { text: string };
+    const { text } = labelledNotes("labelled-notes.txt")[6] as { text: string };
     const input = { database: { url: server.url } };
     const explained = await explainMimic({ input, rowId: String(LABELLED + 6) });
     assert.ok(explained.startsWith(`== the note: ${text.length} characters\n${text}`));

@@ -26,7 +26,7 @@ test("prepare mimic: summary, lists, and the manifest as JSON", async () => {
   assert.deepEqual([plain.code, plain.stderr], [0, ""]);
   assert.equal(
     plain.stdout,
-    `1 of 2 documents used; skipped: 1 category\ntrain      ${output}: 1 rows\ndocuments  ${output}.documents.jsonl: 1 rows\n`,
+    `1 of 2 documents used; skipped: 1 category\ntrain      ${output}: 1 rows\ndocuments  ${output}.documents.jsonl: 2 rows\n`,
   );
   const flags = ["--categories", "nursing, discharge summary", "--sections", "assessment_and_plan", "--json"];
   const json = await runCli(["prepare", "mimic", csv, "--output", output, ...flags]);

@@ -28,6 +28,8 @@ test("references: from their heading to the next one of the same level or above"
     ["Methods\nReferences\nAppendix\n\n1. Offer aspirin.", "Methods\nReferences\nAppendix\n\n1. Offer aspirin."],
     ["References\nDoe A. Title\nof it. 2001.\n\nGive aspirin daily.", "\nGive aspirin daily."],
     ["References\nMethods\nGive.\nReferences\nDoe A. Title. 2001.", "References\nMethods\nGive."],
+    ["a\n**References**\n\n1. Doe A. Foo. 2010.\n- Roe B. Bar. 2011.\n**Next**\nb", "a\n**Next**\nb"],
+    ["a\n**References:**\n[1] https://doi.org/10.1/x\n\nGive iron.", "a\n\nGive iron."],
     ["## References\nx\n# Works cited\ny\n# End", "# End"],
   ];
   for (const [text, expected] of cases) assert.equal(references.apply(text), expected, text);
@@ -69,10 +71,26 @@ test("boilerplate: short lines of a page's frame go, headings and long paragraph
     "Last updated: May 2021",
     "Conflicts of interest: none",
     "* Download PDF",
+    "We use cookies to give you the best experience.",
+    'By clicking "Accept", you agree to the storing of cookies on your device.',
+    "Accept all",
+    "Home > Guidelines > Asthma",
+    "Was this page helpful?",
+    "doi: 10.1016/j.lung.2020.01.002",
+    "10.1001/jama.2016.0287",
+    "PMID: 1234567",
+    "Received: 1 May 2020 / Accepted: 3 June 2020",
+    "Correspondence to: a.b@example.org",
   ];
   const kept = [
     "# Management of back pain",
     "Background",
+    "Search",
+    "Home oxygen > 15 hours a day",
+    "We use cookies of oat.",
+    "By using a spacer, the dose is lowered.",
+    "10.5/1.2",
+    "Received: two doses.",
     "17",
     "Cookies and sweets raise blood glucose.",
     "Share this decision with the patient.",
@@ -97,7 +115,13 @@ test("citation marks go, other brackets stay", () => {
     citationMarks.apply("It was shown.[7] It heals, [8] mostly [1], [2-4]."),
     "It was shown. It heals, mostly.",
   );
+  assert.equal(
+    citationMarks.apply("Screen at 24 to 28 weeks [1]. Give 30 mL/kg.^[2] Measure lactate [ 17 ], [12, 14\u201316]."),
+    "Screen at 24 to 28 weeks. Give 30 mL/kg. Measure lactate.",
+  );
   const kept = [
+    "see reference [12] for more",
+    "age 54 years [41-63]",
     "a dose of [5] a day",
     "in the range [3-5]",
     "between [3] and [5]",
@@ -168,6 +192,39 @@ test("guidelines become rows, counted by source", async () => {
     records.map((record) => (JSON.parse(record) as { id: string; outcome: string }).outcome),
     ["used", "used", "used", "empty", "no-text"],
   );
+});
+
+test("a page with a frame, inline citations and a list of references keeps its headings and its advice", async () => {
+  const place = await mkdtemp(join(folder, "page-"));
+  const input = join(place, "in.jsonl");
+  const output = join(place, "out.jsonl");
+  const clean_text = [
+    "Skip to content",
+    "We use cookies to improve this website.",
+    "# Asthma in adults",
+    "Last updated: 12 March 2021",
+    "## Recommendations",
+    "Offer an inhaled corticosteroid [1,2]. Review after 4 weeks [3].",
+    "1. Budesonide 200 mcg [100-400] twice daily.",
+    "\u00a9 2021 A Society. All rights reserved.",
+    "## References",
+    "1. Smith J, Doe A. Title. Lancet 2010;375:123-30.",
+    "2. World Health Organization. Report. Geneva: WHO; 2019.",
+    "## Appendix",
+    "A plan.",
+  ].join("\n");
+  await writeFile(input, `${JSON.stringify({ id: 1, source: "a", title: "Asthma in adults", clean_text })}\n`);
+  const { bySource } = await prepareGuidelines({ input, output });
+  const text = [
+    "# Asthma in adults",
+    "## Recommendations",
+    "Offer an inhaled corticosteroid. Review after 4 weeks.",
+    "1. Budesonide 200 mcg [100-400] twice daily.",
+    "## Appendix",
+    "A plan.",
+  ].join("\n");
+  assert.deepEqual(await loadRows(output), [{ id: "1", text }]);
+  assert.deepEqual(bySource, { a: { read: 1, used: 1, characters: text.length } });
 });
 
 test("broken lines are named with their field, and nothing is written", async () => {

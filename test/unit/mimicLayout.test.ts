@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brackets } from "../../dist/data/mimic/brackets.js";
+import { fields } from "../../dist/data/mimic/fields.js";
 import { isListItem, lists } from "../../dist/data/mimic/lists.js";
 import { rulers } from "../../dist/data/mimic/rulers.js";
 import { wraps } from "../../dist/data/mimic/wraps.js";
@@ -31,10 +32,25 @@ test("brackets become round, check boxes stay, editorial marks go", () => {
   assert.equal(brackets.apply(`[${"x".repeat(201)}]`), ` ${"x".repeat(201)} `);
 });
 
+test("blank fields of a form go, drawn boxes stay boxes", () => {
+  check(fields, [
+    ["Name: [____] Date: {__} (___)", "Name:   Date:    "],
+    ["[ ____ ____ ] a", "  a"],
+    ["[_] fever (_) rash [x] chills", "[ ] fever [ ] rash [x] chills"],
+    ["Pain: ____ /10", "Pain:   /10"],
+    ["___ Yes _x_ No", "[ ] Yes [x] No"],
+    ["[_X_] a [___] b\n___ c", "[x] a [ ] b\n  c"],
+    ["a\n________\n _ _ \nb", "a\n________\n _ _ \nb"],
+    ["snake_case a__b _ max_x_y", "snake_case a__b _ max_x_y"],
+  ]);
+  assert.equal(brackets.apply(fields.apply("Name: [____] left")), "Name:   left");
+});
+
 test("rulers: whole lines become empty, runs inside a line a space", () => {
   check(rulers, [
     ["a\n-----\nb", "a\n\nb"],
-    ["a\n- - - -\nb", "a\n\nb"],
+    ["a\n- - - -\nb\n- - -", "a\n\nb\n"],
+    ["- a\n- b\n-\n-   \nc\n- -", "- a\n- b\n-\n-   \nc\n- -"],
     ["***", ""],
     ["+ + +\n- + -\n+++", "+ + +\n- + -\n+++"],
     ["+---+---+\n+ === +", "\n"],
@@ -50,6 +66,7 @@ test("lists: one form of bullets and numbers", () => {
   check(lists, [
     ["* a\n\u2022 b\n# c\n-- d\n-> e", "- a\n- b\n- c\n- d\n- e"],
     ["1) a\n2)b\n3.c\n  4.  d", "1. a\n2. b\n3. c\n4. d"],
+    ["** a\n***b\n** HPI **", "- a\n- b\n- HPI **"],
     ["(2) units given\n(3) Heparin", "(2) units given\n(3) Heparin"],
     ["1.5 mg\n#30 tablets\n12/5 shift\n100. x", "1.5 mg\n#30 tablets\n12/5 shift\n100. x"],
     ["+ bowel sounds\n- edema", "+ bowel sounds\n- edema"],
@@ -94,6 +111,9 @@ test("wraps: what begins anew stays on its line", () => {
     "(2) Item",
     "CV: regular",
     "Past Medical History: none",
+    "Physical Exam (on transfer): well",
+    "PMH - AF, HTN",
+    "- PMH",
     "06:10AM BLOOD WBC-8.1",
     "[**2151-7-16**] 06:10AM BLOOD WBC-8.1",
     "SOCIAL HISTORY",

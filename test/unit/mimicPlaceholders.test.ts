@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { placeholderKind } from "../../dist/data/mimic/placeholderKinds.js";
+import { isRange, placeholderKind } from "../../dist/data/mimic/placeholderKinds.js";
 import { placeholderSpans } from "../../dist/data/mimic/placeholderSpans.js";
 import { placeholders } from "../../dist/data/mimic/placeholders.js";
 
@@ -21,6 +21,8 @@ test("what a placeholder stands for", () => {
     ["Initials (NamePattern4) 2", "name"],
     ["Hospital1 18", "hospital"],
     ["Hospital Ward Name 332", "ward"],
+    ["Hospital Unit Name 153", "unit"],
+    ["Holiday 5", "date"],
     ["Location (un) 86", "place"],
     ["Street Address(2) 4", "place"],
     ["Age over 90 ", "age"],
@@ -30,6 +32,14 @@ test("what a placeholder stands for", () => {
     ["", "other"],
   ];
   for (const [content, kind] of kinds) assert.equal(placeholderKind(content), kind, content);
+  assert.deepEqual(["5-7", " 12-25 ", "2151-7-16", "7/16", "5", "Name 5-7"].map(isRange), [
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test("spans: pairs, markers without counterpart, and what is too long", () => {
@@ -43,6 +53,11 @@ test("spans: pairs, markers without counterpart, and what is too long", () => {
     [0, 3, undefined],
     [4, 7, undefined],
   ]);
+  // A date or the name of a kind goes with a marker that was not closed, other words do not.
+  assert.deepEqual(spans("a [**2151-7-16 b"), [[2, 14, "2151-7-16"]]);
+  assert.deepEqual(spans("[**Last Name (STitle) 7** b"), [[0, 25, "Last Name (STitle) 7"]]);
+  assert.deepEqual(spans("[**Known lastname 7] b"), [[0, 20, "Known lastname 7"]]);
+  assert.deepEqual(spans("[**Aspirin 81 mg"), [[0, 3, undefined]]);
   assert.deepEqual(spans("[***]"), [[0, 3, undefined]]);
   assert.deepEqual(spans("[****]"), [[0, 6, ""]]);
   assert.deepEqual(spans(`[**${"x".repeat(200)}**]`)[0]?.slice(0, 2), [0, 206]);
@@ -60,7 +75,7 @@ test("people", () => {
     ["[**Known lastname 1**]'s wound", "The patient's wound"],
     ["seen by Dr. [**First Name (STitle) 1**] [**Last Name (STitle) 2**] today", "seen by the physician today"],
     ["seen by Dr.[**Last Name (STitle) 2**].", "seen by the physician."],
-    ["His daughter, Mrs. [**Name (NI) 3**], called", "His daughter, called"],
+    ["His daughter, Mrs. [**Name (NI) 3**], called", "His daughter called"],
     ["His wife [**First Name8 (NamePattern2) 1**] called", "His wife called"],
     ["discussed with [**Name (NI) 1**].", "discussed."],
     ["The patient [**Known lastname 1**] slept", "The patient slept"],

@@ -59,7 +59,7 @@ async function documents(output: string): Promise<Array<Record<string, unknown>>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test("notes become rows, and every note is counted or recorded", async () => {
+test("notes become rows, and every note is counted and recorded, skipped ones with their reason", async () => {
   const { csv, output, place } = await caseOf(mixed);
   const manifest = await prepareMimic({ input: { csv }, output });
   assert.deepEqual(await loadRows(output), [
@@ -69,10 +69,27 @@ test("notes become rows, and every note is counted or recorded", async () => {
   assert.deepEqual(manifest.counts, { read: 5, used: 2, skipped: { category: 1, iserror: 1, "no-section": 1 } });
   assert.deepEqual(manifest.characters, { in: FULL.length + 10, out: CLEAN.length + 10 });
   assert.deepEqual(manifest.sections, { history_of_present_illness: 1, allergies: 1, assessment_and_plan: 1 });
-  const [first, second, third, ...others] = await documents(output);
-  assert.deepEqual(others, []);
-  assert.deepEqual([second?.id, second?.outcome, third?.id, third?.outcome], ["14", "no-section", "15", "used"]);
-  const { removed, ...rest } = first as { removed: Record<string, number> };
+  const records = await documents(output);
+  assert.deepEqual(
+    records.map(({ id, outcome }) => [id, outcome]),
+    [
+      ["11", "used"],
+      ["12", "category"],
+      ["13", "iserror"],
+      ["14", "no-section"],
+      ["15", "used"],
+    ],
+  );
+  assert.deepEqual(records[1], { id: "12", outcome: "category" });
+  assert.deepEqual(Object.keys(records[3] ?? {}), [
+    "id",
+    "outcome",
+    "charactersIn",
+    "charactersOut",
+    "sections",
+    "removed",
+  ]);
+  const { removed, ...rest } = records[0] as { removed: Record<string, number> };
   assert.deepEqual(rest, {
     id: "11",
     outcome: "used",
@@ -81,7 +98,7 @@ test("notes become rows, and every note is counted or recorded", async () => {
     sections: ["history_of_present_illness", "allergies"],
   });
   // 22 dashes, one line feed for a blank, "on [**2151-7-16**]" and so on: what each rule took makes the whole.
-  assert.equal(removed["mimic/rulers@2"], 22);
+  assert.equal(removed["mimic/rulers@3"], 22);
   assert.equal(
     Object.values(removed).reduce((sum, one) => sum + one, 0),
     FULL.length - CLEAN.length,
@@ -106,19 +123,20 @@ test("the manifest names source, rules and outputs, and holds no text", async ()
     sections: ["allergies"],
     clean: [
       "text/characters@1",
-      "mimic/rulers@2",
-      "mimic/lists@2",
-      "mimic/wraps@2",
-      "mimic/placeholders@2",
+      "mimic/fields@1",
+      "mimic/rulers@3",
+      "mimic/lists@3",
+      "mimic/wraps@3",
+      "mimic/placeholders@3",
       "mimic/brackets@2",
-      "mimic/sections@1",
+      "mimic/sections@2",
       "text/blanks@1",
     ],
   });
   const records = `${output}.documents.jsonl`;
   assert.deepEqual(manifest.outputs, [
     { kind: "train", path: output, sha256: await sha256File(output), rows: 1 },
-    { kind: "documents", path: records, sha256: await sha256File(records), rows: 1 },
+    { kind: "documents", path: records, sha256: await sha256File(records), rows: 5 },
   ]);
   assert.deepEqual(await loadRows(output), [{ id: "12", text: "ALLERGIES:\n1. Sulfa" }]);
   for (const text of [written, await readFile(records, "utf8")]) assert.ok(!/Sulfa|61-year/.test(text));
@@ -130,7 +148,7 @@ test("whole notes, all categories, and a limit", async () => {
   const { csv, output } = await caseOf([...mixed, [16, "Nursing", "", "  \n"]]);
   const whole = await prepareMimic({ input: { csv }, output, sections: "whole", categories: "all" });
   assert.deepEqual(whole.counts, { read: 6, used: 4, skipped: { iserror: 1, empty: 1 } });
-  assert.ok(!(whole.rules.clean as string[]).includes("mimic/sections@1"));
+  assert.ok(!(whole.rules.clean as string[]).includes("mimic/sections@2"));
   const rows = (await loadRows(output)) as Array<{ id: string; text: string }>;
   assert.deepEqual(
     rows.map(({ id }) => id),
@@ -152,17 +170,18 @@ test("explain shows the note before, after each rule, and after", async () => {
     parts.slice(1, -1).map((part) => part.slice(3, part.indexOf(":"))),
     [
       "text/characters@1",
-      "mimic/rulers@2",
-      "mimic/lists@2",
-      "mimic/wraps@2",
-      "mimic/placeholders@2",
+      "mimic/fields@1",
+      "mimic/rulers@3",
+      "mimic/lists@3",
+      "mimic/wraps@3",
+      "mimic/placeholders@3",
       "mimic/brackets@2",
-      "mimic/sections@1",
+      "mimic/sections@2",
       "text/blanks@1",
     ],
   );
   assert.equal(parts[1], "== text/characters@1: no change");
-  assert.match(parts[5] ?? "", /The patient is a 61-year-old/);
+  assert.match(parts[6] ?? "", /The patient is a 61-year-old/);
   await assert.rejects(explainMimic({ input: { csv }, rowId: "99" }), { code: "DATA_EMPTY", message: /row_id 99/ });
   await assert.rejects(explainMimic({ input: { csv }, rowId: "x" }), { code: "ARGUMENT_INVALID", message: /row_id/ });
   await assert.rejects(explainMimic({ input: { csv }, rowId: "13" }), { code: "DATA_EMPTY", message: /iserror/ });

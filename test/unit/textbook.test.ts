@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { MAX_RECORD_BYTES, readLines } from "../../dist/data/formats/text.js";
 import { loadRows } from "../../dist/data/rows.js";
 import { prepareTextbook } from "../../dist/data/textbook.js";
 import { LineJoiner, stripRule, unicode } from "../../dist/data/textbookText.js";
@@ -43,7 +44,7 @@ test("strip: symbols keeps sentence punctuation, all does not; letters, marks, d
   );
   assert.deepEqual(
     [stripRule("symbols").name, stripRule("all").name],
-    ["textbook/strip-symbols@1", "textbook/strip-all@1"],
+    ["textbook/strip-symbols@2", "textbook/strip-all@2"],
   );
 });
 
@@ -80,8 +81,8 @@ test("books become rows, with counts by line", async () => {
     { id: "one.txt#1", text: "The heart has four chambers two atria." },
     { id: "two.txt#1", text: "Cells All living things are made of cells.\nEnd" },
   ]);
-  // "***" went in front of "* * * * *", and nothing was left of both.
-  assert.deepEqual(manifest.lines, { read: 7, empty: 1, joined: 2, stripped: 1, written: 3 });
+  // "***" and "* * * * *" hold nothing; "Cells" went in front of its following line.
+  assert.deepEqual(manifest.lines, { read: 7, empty: 1, joined: 1, stripped: 2, written: 3 });
   assert.deepEqual(manifest.counts, { read: 2, used: 2, skipped: {} });
   assert.deepEqual(
     manifest.source,
@@ -96,7 +97,7 @@ test("books become rows, with counts by line", async () => {
     "text/characters@1",
     "textbook/unicode@1",
     "textbook/short-lines@1",
-    "textbook/strip-symbols@1",
+    "textbook/strip-symbols@2",
     "text/blanks@1",
   ]);
   const strict = await prepareTextbook({ inputs, output, strip: "all" });
@@ -105,7 +106,7 @@ test("books become rows, with counts by line", async () => {
     ((await loadRows(output))[1] as { text: string }).text,
     "Cells All living things are made of cells\nEnd",
   );
-  assert.ok(strict.rules.clean.includes("textbook/strip-all@1"));
+  assert.ok(strict.rules.clean.includes("textbook/strip-all@2"));
   assert.deepEqual(JSON.parse(await readFile(`${output}.manifest.json`, "utf8")), strict);
 });
 
@@ -123,6 +124,73 @@ test("lines end in CR LF, CR alone, or a Unicode line separator", async () => {
     assert.deepEqual(await loadRows(output), [{ id: `${name}#1`, text: `${first}\n${second}\n${third}` }], name);
     assert.deepEqual(lines, { read: 3 + empty, empty, joined: 0, stripped: 0, written: 3 }, name);
   }
+});
+
+test("one line as a book has it, and what a row has", async () => {
+  const place = await mkdtemp(join(folder, "edges-"));
+  const path = join(place, "in.txt");
+  const output = join(place, "out.jsonl");
+  const cases: Array<[text: string, symbols: string, all: string]> = [
+    [
+      "\ufeffThe heart has four chambers here.\r\nEnd",
+      "The heart has four chambers here.\nEnd",
+      "The heart has four chambers here\nEnd",
+    ],
+    ["a\nb\nc\nd", "a b c d", "a b c d"],
+    ["A cell\0 has a nu\0cleus and a wall.", "A cell has a nucleus and a wall.", "A cell has a nucleus and a wall"],
+    [
+      "The treat\u00adment of the acute dis\u00ad\nease is rest.\nlast\u00ad",
+      "The treatment of the acute disease is rest.\nlast",
+      "The treatment of the acute disease is rest\nlast",
+    ],
+    [
+      "10\u207b\u2075 mol of CO\u2082 at \u22125 \u00b0C, x\u00b2 = \u00bd \u00d7 5 \u00b5g.",
+      "10\u207b\u2075 mol of CO\u2082 at -5 \u00b0C, x\u00b2 \u00bd 5 \u03bcg.",
+      "10\u207b\u2075 mol of CO\u2082 at 5 \u00b0C x\u00b2 \u00bd 5 \u03bcg",
+    ],
+    ["The sun \u2600\ufe0f gives vitamin D.", "The sun gives vitamin D.", "The sun gives vitamin D"],
+    [
+      "Sodium | 140 | mmol/L | normal\n---|---|---|---\nK\t4.1\tmmol/L\t3.5-5.0\tnormal",
+      "Sodium 140 mmol/L normal\nK 4.1 mmol/L 3.5-5.0 normal",
+      "Sodium 140 mmol L normal\nK 4 1 mmol L 3 5 5 0 normal",
+    ],
+  ];
+  for (const [text, symbols, all] of cases) {
+    await writeFile(path, text);
+    for (const [strip, expected] of [
+      ["symbols", symbols],
+      ["all", all],
+    ] as const) {
+      await prepareTextbook({ inputs: [path], output, strip });
+      assert.deepEqual(await loadRows(output), [{ id: "in.txt#1", text: expected }]);
+    }
+  }
+});
+
+test("lines with carriage returns are read in pieces: more of them than a line may have bytes, pairs cut by a chunk", async () => {
+  const path = join(folder, "returns.txt");
+  // 65,535 characters, so that the line feed of the pair is the first of the second chunk of 64 KiB.
+  await writeFile(path, `${"x".repeat(65_535)}\r\n${"y".repeat(10)}\r\ra\n\rb\r`);
+  const lines: Array<[number, string]> = [];
+  for await (const { line, text } of readLines(path, "cr")) lines.push([line, text]);
+  assert.deepEqual(lines, [
+    [1, "x".repeat(65_535)],
+    [2, "y".repeat(10)],
+    [3, ""],
+    [4, "a"],
+    [5, ""],
+    [6, "b"],
+  ]);
+  await writeFile(path, `${"word ".repeat(200)}\r`.repeat(Math.ceil(MAX_RECORD_BYTES / 1001) + 100));
+  let count = 0;
+  for await (const { text } of readLines(path, "cr")) count += text.length === 1000 ? 1 : 0;
+  assert.equal(count, Math.ceil(MAX_RECORD_BYTES / 1001) + 100);
+  await assert.rejects(
+    async () => {
+      for await (const _ of readLines(path));
+    },
+    { code: "DATA_INVALID", message: /line 1: is longer/ },
+  );
 });
 
 test("a long book is cut into rows at line ends, and nothing is lost", async () => {

@@ -2,6 +2,9 @@ import { createReadStream } from "node:fs";
 import { fileError } from "../../errors.js";
 import { recordError } from "./record.js";
 
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
 /** Longer lines and records are a file of another format; reading on would only fill the memory. */
 export const MAX_RECORD_BYTES = 64 * 2 ** 20;
 
@@ -26,15 +29,19 @@ export async function* readText(path: string): AsyncGenerator<string> {
   }
 }
 
+/** What ends a line: a line feed, or also a carriage return with or without a line feed behind it. */
+export type LineEnds = "lf" | "cr";
+
 /**
- * The lines of a UTF-8 file, without their line feeds, counted from 1. Memory holds one line.
+ * The lines of a UTF-8 file, without their line ends, counted from 1. Memory holds one line.
  * @throws MediloraError `DATA_INVALID` with the line for bytes that are not UTF-8 and for a line above
  *   {@link MAX_RECORD_BYTES}; `FILE_NOT_FOUND`, `FILE_READ`
  */
-export async function* readLines(path: string): AsyncGenerator<{ line: number; text: string }> {
+export async function* readLines(path: string, ends: LineEnds = "lf"): AsyncGenerator<{ line: number; text: string }> {
   let parts: Buffer[] = [];
   let size = 0;
   let line = 1;
+  let behindReturn = false;
   const take = () => {
     const text = decodeLine(Buffer.concat(parts), `${path}, line ${line}`);
     parts = [];
@@ -43,12 +50,14 @@ export async function* readLines(path: string): AsyncGenerator<{ line: number; t
   };
   try {
     for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      let start = 0;
-      for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, start)) {
+      // The line feed of a pair that two chunks share.
+      let start = behindReturn && chunk[0] === LINE_FEED ? 1 : 0;
+      for (const { end, next } of lineEnds(chunk, start, ends)) {
         parts.push(chunk.subarray(start, end));
         yield take();
-        start = end + 1;
+        start = next;
       }
+      behindReturn = ends === "cr" && chunk[chunk.length - 1] === CARRIAGE_RETURN;
       parts.push(chunk.subarray(start));
       size += chunk.length - start;
       if (size > MAX_RECORD_BYTES)
@@ -60,6 +69,23 @@ export async function* readLines(path: string): AsyncGenerator<{ line: number; t
     if (size > 0) yield take();
   } catch (error) {
     throw fileError(error, path, "read");
+  }
+}
+
+/** Ends of the lines of a chunk, and where the next ones start. Each byte is searched once for either sign. */
+function* lineEnds(chunk: Buffer, from: number, ends: LineEnds): Generator<{ end: number; next: number }> {
+  const find = (sign: number, start: number) => {
+    const found = chunk.indexOf(sign, start);
+    return found === -1 ? chunk.length : found;
+  };
+  let feed = find(LINE_FEED, from);
+  let carriage = ends === "cr" ? find(CARRIAGE_RETURN, from) : chunk.length;
+  while (feed < chunk.length || carriage < chunk.length) {
+    const end = Math.min(feed, carriage);
+    const next = end === carriage && feed === end + 1 ? end + 2 : end + 1;
+    yield { end, next };
+    if (feed < next) feed = find(LINE_FEED, next);
+    if (carriage < next) carriage = find(CARRIAGE_RETURN, next);
   }
 }
 

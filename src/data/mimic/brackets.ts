@@ -30,6 +30,7 @@ function rounded(match: string, square: string | undefined, curly: string | unde
 }
 
 function withoutStrays(text: string): string {
+  if (text.search(STRAY) === -1) return text;
   const parts = text.split(BOXES);
   return parts.map((part, index) => (index % 2 === 0 ? part.replace(STRAY, " ") : part)).join("");
 }

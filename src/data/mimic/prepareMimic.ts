@@ -45,8 +45,8 @@ export const DEFAULT_CATEGORIES: readonly string[] = ["discharge summary"];
  * Streams: of the notes that are cleaned the ids stay in memory, about 40 bytes each.
  *
  * A note is skipped when it is marked as an error (`iserror`), is of another category (`category`), has none of the
- * sections (`no-section`), or nothing is left of it (`empty`). What was done to each note of the categories stands in
- * `<output>.documents.jsonl`, without text. All files have mode 0600 and appear only when complete.
+ * sections (`no-section`), or nothing is left of it (`empty`). What was done to each note, skipped ones included, stands
+ * in `<output>.documents.jsonl`, without text. All files have mode 0600 and appear only when complete.
  * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY`, `DATA_INVALID`, `FILE_NOT_FOUND`, `FILE_READ`,
  *   `DISK_FULL`, `FILE_WRITE`
  */
@@ -145,7 +145,7 @@ class NoteWriter {
 
   async add({ rowId, skip, text }: Note): Promise<void> {
     if (skip !== undefined) {
-      this.writer.skip(skip);
+      await this.writer.record({ id: rowId, outcome: skip });
       return;
     }
     const removed: Record<string, number> = {};

@@ -2,6 +2,7 @@ import { blanks } from "../text/blanks.js";
 import { characters } from "../text/characters.js";
 import { applyRules, type TextRule } from "../text/rule.js";
 import { brackets } from "./brackets.js";
+import { fields } from "./fields.js";
 import { lists } from "./lists.js";
 import { placeholders } from "./placeholders.js";
 import { rulers } from "./rulers.js";
@@ -16,7 +17,7 @@ export type KeptSections = ReadonlySet<SectionName> | "whole";
  * What comes before the sections are cut out. Lines are joined while they have the length that they were wrapped at, and
  * headers are found in text without placeholders.
  */
-const BEFORE: readonly TextRule[] = [characters, rulers, lists, wraps, placeholders, brackets];
+const BEFORE: readonly TextRule[] = [characters, fields, rulers, lists, wraps, placeholders, brackets];
 const AFTER: readonly TextRule[] = [blanks];
 
 export const MIMIC_RULES: readonly TextRule[] = [...BEFORE, ...AFTER];

@@ -1,12 +1,9 @@
 import { findHeaders } from "./headers.js";
-import { type HeaderName, IMAGING_PARTS, type SectionName } from "./sectionNames.js";
+import { SectionContext } from "./sectionContext.js";
+import type { HeaderName, SectionName } from "./sectionNames.js";
 
 /** Name and version of {@link findSections} with {@link mergeSections}. */
-export const SECTIONS_RULE = "mimic/sections@1";
-
-const NEXT_NUMBER_LENGTH = 12;
-/** "3. " in front of "3. ALLERGIES:", when nothing else stands on its line. */
-const NEXT_NUMBER = /\n *\d{1,2}[.)]$/;
+export const SECTIONS_RULE = "mimic/sections@2";
 
 /** A section of a note, in UTF-16 offsets: its header starts at `start`, its text runs from `bodyStart` to `end`. */
 export interface Section {
@@ -19,13 +16,16 @@ export interface Section {
 /** The sections of a note in order. What stands before the first header belongs to none. */
 export function findSections(text: string): Section[] {
   const sections: Section[] = [];
-  for (const { name, spelling, start, end } of findHeaders(text)) {
+  const context = new SectionContext(text);
+  for (const header of findHeaders(text)) {
+    const { start, end } = header;
     // "PHYSICAL" alone on its line was the first half of "PHYSICAL EXAMINATION:".
-    if (start < (sections.at(-1)?.bodyStart ?? 0)) sections.pop();
+    const isSecondHalf = start < (sections.at(-1)?.bodyStart ?? 0);
+    if (isSecondHalf) sections.pop();
+    else if (context.isPart(header)) continue;
     const last = sections.at(-1);
-    if (last?.name === "imaging" && IMAGING_PARTS.has(spelling)) continue;
     if (last !== undefined) last.end = start;
-    sections.push({ name, start, bodyStart: end, end: text.length });
+    sections.push({ name: context.enter(header), start, bodyStart: end, end: text.length });
   }
   return sections;
 }
@@ -48,18 +48,19 @@ export function isKept(name: HeaderName, kept: ReadonlySet<SectionName>): name i
   return name !== "other" && kept.has(name);
 }
 
-/** On one line, also where the note wrapped it, and without the colon or dash. */
+/** On one line, also where the note wrapped it, and without the number, signs, colon or dash around it. */
 function heading(header: string): string {
-  return header.replace(/[\n ]+/g, " ").replace(/[: -]{1,8}$/, "");
+  return header
+    .replace(/[\n ]+/g, " ")
+    .replace(/^(?:\d{1,2}[.)]|[#*=_>\u2022-]{1,4}) ?/, "")
+    .replace(/[: *=_#-]{1,12}$/, "");
 }
 
-/** Without the blanks and commas behind the header, and without the number of the next header. */
+/** Without the blanks and commas behind the header. */
 function trimBody(body: string): string {
   let start = 0;
   while (start < body.length && " \n,;".includes(body.charAt(start))) start += 1;
-  const end = trimmedEnd(body, body.length);
-  const number = NEXT_NUMBER.exec(body.slice(Math.max(0, end - NEXT_NUMBER_LENGTH), end));
-  return body.slice(start, Math.max(start, number === null ? end : trimmedEnd(body, end - number[0].length)));
+  return body.slice(start, Math.max(start, trimmedEnd(body, body.length)));
 }
 
 function trimmedEnd(text: string, end: number): number {

@@ -2,8 +2,8 @@ import type { TextRule } from "./rule.js";
 
 const SPACE = 0x20;
 const LINE_FEED = 0x0a;
-/** Above the codes of all characters that matter here: the two blanks and the punctuation. */
-const HIGHEST = 0x3b;
+/** The first blank of the text, of several, at the end, or in front of punctuation: all others stay as they are. */
+const TO_REPAIR = /^[ \n]|[ \n](?=[ \n,.:;]|$)/g;
 
 /**
  * Runs of spaces become one, lines lose their edges, runs of blank lines become one blank line, and no space stands in
@@ -16,21 +16,16 @@ function repairBlanks(text: string): string {
   // Joined once at the end: a string that grows piece by piece is a tree, which each later reader would have to flatten.
   const parts: string[] = [];
   let copied = 0;
-  let at = 0;
-  while (at < text.length) {
-    const code = text.charCodeAt(at);
-    // Most blanks are one space in front of a letter, and cost no more than a letter.
-    if ((code !== SPACE && code !== LINE_FEED) || (code === SPACE && at > 0 && text.charCodeAt(at + 1) > HIGHEST)) {
-      at += 1;
-      continue;
-    }
+  TO_REPAIR.lastIndex = 0;
+  while (TO_REPAIR.test(text)) {
+    const at = TO_REPAIR.lastIndex - 1;
     const { end, feeds } = blankRun(text, at);
     const blank = at === 0 || end === text.length ? "" : blankFor(text, end, feeds);
     if (end - at !== blank.length || feeds !== blank.length - (blank === " " ? 1 : 0)) {
       parts.push(text.slice(copied, at), blank);
       copied = end;
     }
-    at = end;
+    TO_REPAIR.lastIndex = end;
   }
   if (parts.length === 0) return text;
   parts.push(text.slice(copied));

@@ -7,9 +7,9 @@ export interface LabelledNote {
   sections: Array<{ name: string; start: number; end: number }>;
 }
 
-/** The forty notes of test/fixtures/mimic, without their marks. */
-export function labelledNotes(): LabelledNote[] {
-  const file = new URL("../../../test/fixtures/mimic/labelled-notes.txt", import.meta.url);
+/** The notes of a file in test/fixtures/mimic, without their marks. */
+export function labelledNotes(name: string): LabelledNote[] {
+  const file = new URL(`../../../test/fixtures/mimic/${name}`, import.meta.url);
   return readFileSync(file, "utf8")
     .split(/^=== /m)
     .slice(1)
