@@ -3,7 +3,9 @@ import { packageVersion } from "../util/version.js";
 import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
 import { evalCommand } from "./commands/eval.js";
+import { imatrixCommand } from "./commands/imatrix.js";
 import { mergeCommand } from "./commands/merge.js";
+import { perplexityCommand } from "./commands/perplexity.js";
 import { planCommand } from "./commands/plan.js";
 import { prepareCommand } from "./commands/prepare.js";
 import { previewCommand } from "./commands/preview.js";
@@ -18,7 +20,9 @@ const COMMANDS = {
   plan: planCommand,
   train: trainCommand,
   merge: mergeCommand,
+  imatrix: imatrixCommand,
   quantize: quantizeCommand,
+  perplexity: perplexityCommand,
   eval: evalCommand,
   debug: debugCommand,
 };

@@ -106,7 +106,7 @@ export function checkDistinctFiles(inputs: readonly string[], outputs: readonly 
  */
 export function checkReportFile(inputs: readonly string[], report: string): void {
   if (areDistinct(inputs, [report])) return;
-  throw new MediloraError("ARGUMENT_INVALID", `The report ${report} is one of the inputs. Name another file for it.`);
+  throw new MediloraError("ARGUMENT_INVALID", `${report} is one of the inputs. Name another file for the output.`);
 }
 
 function areDistinct(inputs: readonly string[], written: readonly string[]): boolean {

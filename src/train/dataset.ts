@@ -78,7 +78,7 @@ function tokenizeRow(
 }
 
 /** Names file and line of a row, not its id: that may have been made from a name or a record number. */
-function withPlace(error: unknown, path: string, line: number): unknown {
+export function withPlace(error: unknown, path: string, line: number): unknown {
   if (!isMediloraError(error)) return error;
   return new MediloraError(error.code, `${path}, line ${line}: ${error.message}`, { cause: error });
 }
