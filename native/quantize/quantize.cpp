@@ -129,10 +129,11 @@ bool disk_is_full(const std::string& path) {
     return statvfs(folder.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < (1 << 20);
 }
 
-/// The name behind "for tensor" in a message of llama.cpp.
-std::string tensor_in(const std::string& message) {
-    static const std::string before = "for tensor ";
-    const size_t begin = message.find(before) + before.size();
+/// The word that follows `before` in a message of llama.cpp.
+std::string word_after(const std::string& message, const std::string& before) {
+    const size_t found = message.find(before);
+    if (found == std::string::npos) return "a tensor";
+    const size_t begin = found + before.size();
     return message.substr(begin, message.find(' ', begin) - begin);
 }
 
@@ -174,14 +175,16 @@ class QuantizeLog {
                                 const std::string& reason) {
     if (disk_is_full(temporary)) throw_write_error(options.output, ENOSPC);
     if (reason.find("requires an importance matrix") != std::string::npos)
-        throw Error("QUANTIZE_FAILED", options.type +
-                                           " needs an importance matrix for this model, or for the types of " +
-                                           "its tensors. Make one with medilora imatrix and pass it, or use Q2_K, " +
-                                           "IQ3_S, Q3_K_S or a larger type.");
+        throw Error("QUANTIZE_FAILED",
+                    word_after(reason, "offending tensor: ") + " would be written as " +
+                        word_after(reason, "target type: ") + ", which needs an importance matrix. " +
+                        "Make one with medilora imatrix and give it as imatrix, or choose a larger " +
+                        "type: Q2_K, IQ3_S and Q3_K_S need none.");
     if (reason.find("Missing importance matrix") != std::string::npos)
-        throw Error("QUANTIZE_FAILED", options.imatrix + " says nothing of " + tensor_in(reason) + ", which " +
-                                           options.type + " cannot do without. Make an importance matrix of this " +
-                                           "model with more text, or give that tensor a larger type.");
+        throw Error("QUANTIZE_FAILED", options.imatrix + " says nothing of " + word_after(reason, "for tensor ") +
+                                           ", which " + options.type +
+                                           " cannot do without. Make an importance matrix " +
+                                           "of this model, or give that tensor a larger type.");
     if (reason.find("no tensor type fallback") != std::string::npos)
         throw Error("QUANTIZE_FAILED", "Rows of " + options.input + " are no whole blocks of a type asked for, and " +
                                            "llama.cpp has no other type for such rows. Use Q8_0, or a K-quant.");
