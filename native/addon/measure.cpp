@@ -34,13 +34,8 @@ Napi::Value imatrix(const Napi::CallbackInfo& info) {
     options->metadata = metadata_option(args);
     return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {
         const ImatrixResult result = make_imatrix(*options, context.cancel, report_count(context));
-        return [result](Napi::Env env) -> Napi::Value {
-            auto value = Napi::Object::New(env);
-            value.Set("bytes", static_cast<double>(result.bytes));
-            value.Set("tensors", static_cast<double>(result.tensors));
-            value.Set("idleExperts", static_cast<double>(result.idle_experts));
-            return value;
-        };
+        return numbers_object(
+            {{"bytes", result.bytes}, {"tensors", result.tensors}, {"idleExperts", result.idle_experts}});
     });
 }
 

@@ -46,13 +46,9 @@ Napi::Value quantize_model(const Napi::CallbackInfo& info) {
     options.allow_requantize = args.boolean("allowRequantize", false);
     return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {
         const QuantizeResult result = quantize(options, context.cancel, report_count(context));
-        return [result](Napi::Env env) -> Napi::Value {
-            auto value = Napi::Object::New(env);
-            value.Set("bytes", static_cast<double>(result.bytes));
-            value.Set("fallbacks", static_cast<double>(result.fallbacks));
-            value.Set("withoutImportance", static_cast<double>(result.without_importance));
-            return value;
-        };
+        return numbers_object({{"bytes", result.bytes},
+                               {"fallbacks", result.fallbacks},
+                               {"withoutImportance", result.without_importance}});
     });
 }
 

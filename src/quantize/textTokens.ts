@@ -7,6 +7,8 @@ import { fileError, MediloraError } from "../errors.js";
 import { checkInteger } from "../eval/evaluateOptions.js";
 import type { FileIdentity } from "../eval/evaluationResult.js";
 import { identifyFile } from "../eval/runIdentity.js";
+import { describeModel } from "../modelInfo.js";
+import { readGguf } from "../native/gguf.js";
 import { type NativeTokenizer, openTokenizer } from "../native/tokenizer.js";
 import { withPlace } from "../train/dataset.js";
 import { requireTexts } from "../util/arguments.js";
@@ -44,7 +46,7 @@ const MOST_TEXT_BYTES = 400e6;
  *
  * A text stands as it is, BOS in front where the vocabulary wants it, as llama.cpp's tools have it. Rows stand as training
  * sees them: conversations as ChatML, documents with BOS and EOS.
- * @throws MediloraError `ARGUMENT_INVALID`, `DATA_INVALID` with file and line, `DATA_EMPTY`, `FILE_NOT_FOUND`,
+ * @throws MediloraError `ARGUMENT_INVALID`, `CONTEXT_EXCEEDED`, `DATA_INVALID` with file and line, `DATA_EMPTY`, `FILE_NOT_FOUND`,
  *   `FILE_READ`, `MODEL_INVALID`, `ABORTED`
  */
 export async function loadChunkedText(call: string, options: TextOptions): Promise<ChunkedText> {
@@ -55,6 +57,7 @@ export async function loadChunkedText(call: string, options: TextOptions): Promi
     throw new MediloraError("ARGUMENT_INVALID", `${call} needs data: the path of a text, or several.`);
   checkInteger("chunkSize", chunkSize, 16, LARGEST_CHUNK);
   if (most !== undefined) checkInteger("chunks", most, 1, Number.MAX_SAFE_INTEGER);
+  await checkContext(options.model, chunkSize);
   await using tokenizer = await openTokenizer(options.model);
   const parts: Int32Array[] = [];
   const data: FileIdentity[] = [];
@@ -71,6 +74,16 @@ export async function loadChunkedText(call: string, options: TextOptions): Promi
       `The data has ${all.length} tokens, fewer than one chunk of ${chunkSize}. Give more data or a smaller chunkSize.`,
     );
   return { tokens: all.slice(0, chunks * chunkSize), chunkSize, chunks, paths, data };
+}
+
+/** Before a cache of that size is made for it. */
+async function checkContext(model: string, chunkSize: number): Promise<void> {
+  const { contextLength } = describeModel(await readGguf(model));
+  if (contextLength === null || chunkSize <= contextLength) return;
+  throw new MediloraError(
+    "CONTEXT_EXCEEDED",
+    `${model} was trained for ${contextLength} tokens, a chunk has ${chunkSize}. Use a smaller chunkSize.`,
+  );
 }
 
 function isRowsFile(path: string): boolean {

@@ -73,7 +73,7 @@ describe("importance matrix", () => {
 
   it("counts each expert's own inputs in a mixture of experts", async () => {
     const model = temporary("experts.gguf");
-    await writeFile(model, await mixture());
+    await writeFile(model, await mixture(2));
     const tokens = Int32Array.from({ length: 96 }, (_, i) => 10 + ((i * 131) % 8000));
     const output = temporary("experts-imatrix.gguf");
     await collect({ model, tokens, chunkSize: 48 }, output);
@@ -95,6 +95,26 @@ describe("importance matrix", () => {
     assert.ok(down.length === 4 * 64 && down.every((value) => value > 0));
     const { shape } = (await readGguf(output)).tensors.find(({ name }) => name.endsWith("down_exps.weight.in_sum2"))!;
     assert.deepEqual(shape, [64, 4]);
+  });
+
+  it("takes what goes into an expert's last product from the expert's own slot", async () => {
+    const model = temporary("all-experts.gguf");
+    await writeFile(model, await mixture(4));
+    const tokens = Int32Array.from({ length: 48 }, (_, i) => 10 + ((i * 131) % 8000));
+    await collect({ model, tokens, chunkSize: 48 }, temporary("all.gguf"));
+    const found = await readFloats(temporary("all.gguf"));
+    assert.deepEqual([...found.get("blk.0.ffn_down_exps.weight.counts")!], [48, 48, 48, 48]);
+    const sums = found.get("blk.0.ffn_down_exps.weight.in_sum2")!;
+    const first = sums.subarray(0, 64);
+    // All tokens go to all experts, whose up projections are 1, 2, 3 and 4 times the first's.
+    for (const expert of [1, 2, 3]) {
+      const own = sums.subarray(64 * expert, 64 * expert + 64);
+      const error = relativeError(
+        own,
+        first.map((sum) => sum * (expert + 1) ** 2),
+      );
+      assert.ok(error < 1e-4, `expert ${expert}: ${error}`);
+    }
   });
 
   it("cuts a text as llama.cpp does: BOS in front, then chunks whose first token gives way to BOS", async () => {
@@ -128,8 +148,8 @@ describe("importance matrix", () => {
   });
 
   it("serves quantize, and does not depend on the number of threads", async () => {
-    await make({ output: temporary("two.gguf"), threads: 2 });
-    await make({ output: temporary("one.gguf") });
+    await make({ output: temporary("two.gguf"), chunks: 2, threads: 2 });
+    await make({ output: temporary("one.gguf"), chunks: 2 });
     const [one, two] = await Promise.all([readFloats(temporary("one.gguf")), readFloats(temporary("two.gguf"))]);
     for (const [name, values] of one) assert.ok(relativeError(values, two.get(name)!) < 1e-4, name);
     const output = temporary("small.gguf");
@@ -204,13 +224,20 @@ describe("importance matrix", () => {
   });
 });
 
-/** A Llama of one layer with four experts of random weights, of which two serve each token, with medtiny's vocabulary. */
-async function mixture(): Promise<Buffer> {
+/**
+ * A Llama of one layer with four experts of random weights, of which some serve each token, with medtiny's vocabulary.
+ * The experts have the same gate and the first's up projection times 1, 2, 3 and 4.
+ */
+async function mixture(used: number): Promise<Buffer> {
   const random = new SeededRandom(1);
   const tensor = (name: string, ...shape: number[]) => {
     const values = new Float32Array(shape.reduce((all, size) => all * size, 1));
     return { name: `${name}.weight`, shape, values: values.map(() => random.below(2001) / 1000 - 1) };
   };
+  const repeated = (of: ReturnType<typeof tensor>, factor: (expert: number) => number) => ({
+    ...of,
+    values: of.values.map((_, i, all) => all[i % 2048]! * factor(Math.floor(i / 2048))),
+  });
   const part = (name: string, ...shape: number[]) => tensor(`blk.0.${name}`, ...shape);
   const tensors = [
     tensor("token_embd", 32, 8192),
@@ -218,7 +245,8 @@ async function mixture(): Promise<Buffer> {
     ...["attn_norm", "ffn_norm"].map((name) => part(name, 32)),
     ...["attn_q", "attn_k", "attn_v", "attn_output"].map((name) => part(name, 32, 32)),
     part("ffn_gate_inp", 32, 4),
-    ...["ffn_gate_exps", "ffn_up_exps"].map((name) => part(name, 32, 64, 4)),
+    repeated(part("ffn_gate_exps", 32, 64, 4), () => 1),
+    repeated(part("ffn_up_exps", 32, 64, 4), (expert) => expert + 1),
     part("ffn_down_exps", 64, 32, 4),
   ];
   return new EditableGguf(gguf({}, tensors)).with({
@@ -232,6 +260,6 @@ async function mixture(): Promise<Buffer> {
     "llama.attention.value_length": uint32(8),
     "llama.rope.dimension_count": uint32(8),
     "llama.expert_count": uint32(4),
-    "llama.expert_used_count": uint32(2),
+    "llama.expert_used_count": uint32(used),
   });
 }
