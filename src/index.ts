@@ -65,12 +65,27 @@ export type { GenerationTask } from "./eval/task.js";
 export { type GenerateOptions, type Generation, type LoadModelOptions, loadModel, type Model } from "./model.js";
 export type { ModelInfo } from "./modelInfo.js";
 export { type NativeTokenizer, openTokenizer } from "./native/tokenizer.js";
-export { type QuantizeOptions, quantize, quantizeTypes } from "./quantize/quantize.js";
+export { type ImatrixOptions, type ImatrixResult, makeImatrix } from "./quantize/imatrix.js";
+export {
+  measurePerplexity,
+  type PerplexityOptions,
+  type PerplexityProgress,
+  type PerplexityResult,
+} from "./quantize/perplexity.js";
+export type { Estimate, ModelDifference } from "./quantize/perplexityStatistics.js";
+export {
+  type QuantizeOptions,
+  type QuantizeResult,
+  quantize,
+  quantizeTypes,
+  type TensorTypeRule,
+} from "./quantize/quantize.js";
 export { questionsCsv, resultsCsv } from "./report/csv.js";
 export { evaluationMarkdown, evaluationTable } from "./report/evaluationTable.js";
 export { type EvaluationReportOptions, evaluationReport, writeEvaluationReport } from "./report/html/document.js";
 export { likelihoodMarkdown, likelihoodTable } from "./report/likelihoodTable.js";
 export { type LossCurveOptions, lossCurveSvg, lossCurveTerminal } from "./report/lossCurve.js";
+export { perplexityTable } from "./report/perplexityTable.js";
 export { readTrainingRun, type TrainingRun } from "./report/trainingRun.js";
 export { planTraining, type TrainingEstimate } from "./train/estimate.js";
 export type { MemoryPlan } from "./train/memory.js";

@@ -20,6 +20,15 @@ inline std::vector<std::pair<std::string, std::string>> metadata_option(const Ar
     return out;
 }
 
+/// Builds an object of numbers.
+inline ValueBuilder numbers_object(std::vector<std::pair<const char*, size_t>> fields) {
+    return [fields](Napi::Env env) -> Napi::Value {
+        auto value = Napi::Object::New(env);
+        for (const auto& [name, number] : fields) value.Set(name, static_cast<double>(number));
+        return value;
+    };
+}
+
 /// A progress function that sends {done, total}.
 inline std::function<void(int64_t, int64_t)> report_count(JobContext& context) {
     return [&context](int64_t done, int64_t total) {

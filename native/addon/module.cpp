@@ -16,6 +16,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     register_trainer(env, exports);
     register_adapter(env, exports);
     register_quantize(env, exports);
+    register_measure(env, exports);
     return exports;
 }
 

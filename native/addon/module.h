@@ -16,6 +16,7 @@ void register_embedder(Napi::Env env, Napi::Object exports);
 void register_trainer(Napi::Env env, Napi::Object exports);
 void register_adapter(Napi::Env env, Napi::Object exports);
 void register_quantize(Napi::Env env, Napi::Object exports);
+void register_measure(Napi::Env env, Napi::Object exports);
 
 /// Adds a function; a medilora::Error thrown by its body becomes a JavaScript exception.
 template <Napi::Value (*Body)(const Napi::CallbackInfo&)>

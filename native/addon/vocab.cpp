@@ -69,6 +69,17 @@ Napi::Value vocab_tokenize(const Napi::CallbackInfo& info) {
                                    options.boolean("parseSpecial", false)));
 }
 
+/// vocabTokenizeLong(handle, text) -> Promise<Int32Array>: of plain text without special tokens, on a thread of its own
+Napi::Value vocab_tokenize_long(const Napi::CallbackInfo& info) {
+    const auto vocab = VocabHandle::get(info[0]);
+    auto text = std::make_shared<const std::string>(text_argument(info[1]));
+    return start_job(info.Env(), info.Env().Undefined(), [vocab, text](JobContext&) -> ValueBuilder {
+        auto tokens =
+            std::make_shared<const std::vector<llama_token>>(tokenize(vocab->model.vocab(), *text, false, false));
+        return [tokens](Napi::Env env) { return to_int32_array(env, *tokens); };
+    });
+}
+
 /// vocabDetokenize(handle, tokens, {special}) -> string
 Napi::Value vocab_detokenize(const Napi::CallbackInfo& info) {
     const auto vocab = VocabHandle::get(info[0]);
@@ -100,6 +111,7 @@ void register_vocab(Napi::Env env, Napi::Object exports) {
     add_function<vocab_open>(env, exports, "vocabOpen");
     add_function<vocab_info_of>(env, exports, "vocabInfo");
     add_function<vocab_tokenize>(env, exports, "vocabTokenize");
+    add_function<vocab_tokenize_long>(env, exports, "vocabTokenizeLong");
     add_function<vocab_detokenize>(env, exports, "vocabDetokenize");
     add_function<vocab_piece>(env, exports, "vocabPiece");
     add_function<vocab_dispose>(env, exports, "vocabDispose");

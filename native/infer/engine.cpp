@@ -54,6 +54,8 @@ llama_context_params context_params(const InferModel& model, const EngineOptions
     params.swa_full = true;
     params.offload_kqv = options.model.gpu_layers != 0;
     params.no_perf = true;
+    params.cb_eval = options.on_node;
+    params.cb_eval_user_data = options.on_node_data;
     return params;
 }
 

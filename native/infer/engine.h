@@ -23,6 +23,9 @@ struct EngineOptions {
     int32_t threads = 1;
     ggml_type kv_type = GGML_TYPE_F16;
     llama_flash_attn_type flash_attention = LLAMA_FLASH_ATTN_TYPE_AUTO;
+    /// Sees every node of the graph as it is computed (see ggml-backend.h); it must not throw.
+    ggml_backend_sched_eval_callback on_node = nullptr;
+    void* on_node_data = nullptr;
 };
 
 /// One context over one model: batched decoding of many sequences in one unified KV cache.

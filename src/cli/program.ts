@@ -4,7 +4,9 @@ import { adapterCommand } from "./commands/adapter.js";
 import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
 import { evalCommand } from "./commands/eval.js";
+import { imatrixCommand } from "./commands/imatrix.js";
 import { mergeCommand } from "./commands/merge.js";
+import { perplexityCommand } from "./commands/perplexity.js";
 import { planCommand } from "./commands/plan.js";
 import { prepareCommand } from "./commands/prepare.js";
 import { previewCommand } from "./commands/preview.js";
@@ -21,7 +23,9 @@ const COMMANDS = {
   train: trainCommand,
   merge: mergeCommand,
   adapter: adapterCommand,
+  imatrix: imatrixCommand,
   quantize: quantizeCommand,
+  perplexity: perplexityCommand,
   eval: evalCommand,
   report: reportCommand,
   debug: debugCommand,

@@ -121,7 +121,7 @@ export function checkDistinctFiles(inputs: readonly string[], outputs: readonly 
  */
 export function checkReportFile(inputs: readonly string[], report: string): void {
   if (areDistinct(inputs, [report])) return;
-  throw new MediloraError("ARGUMENT_INVALID", `The report ${report} is one of the inputs. Name another file for it.`);
+  throw new MediloraError("ARGUMENT_INVALID", `${report} is one of the inputs. Name another file for the output.`);
 }
 
 /** Whether no file that is written is one that is read, or written twice, under whatever name. */

@@ -153,7 +153,7 @@ function centralMass(z: number, density: number): number {
 }
 
 /** Linear between the order statistics, as R's type 7 and numpy's default. */
-function quantile(sorted: Float64Array, share: number): number {
+export function quantile(sorted: Float64Array, share: number): number {
   const position = share * (sorted.length - 1);
   const below = Math.floor(position);
   const low = sorted[below]!;

@@ -1,4 +1,5 @@
 import type { SamplerStep } from "../eval/samplers.js";
+import type { MeasureBinding } from "./measureBinding.js";
 import type { TrainingBinding } from "./trainingBinding.js";
 
 // What the addon exports (native/addon/*.cpp), function by function. Options objects are checked again in native code.
@@ -275,7 +276,7 @@ export interface GemmBinding {
 // ----
 
 /** The whole addon. Every function throws, or rejects with, an Error that carries one of our codes as `code`. */
-export interface NativeBinding extends TrainingBinding, GemmBinding {
+export interface NativeBinding extends TrainingBinding, GemmBinding, MeasureBinding {
   systemInfo(): SystemInfo;
 
   ggufRead(path: string): Promise<GgufDescription>;
@@ -285,6 +286,7 @@ export interface NativeBinding extends TrainingBinding, GemmBinding {
   vocabOpen(path: string): Promise<VocabHandle>;
   vocabInfo(handle: VocabHandle): VocabInfo;
   vocabTokenize(handle: VocabHandle, text: string, options: { addSpecial: boolean; parseSpecial: boolean }): Int32Array;
+  vocabTokenizeLong(handle: VocabHandle, text: string): Promise<Int32Array>;
   vocabDetokenize(handle: VocabHandle, tokens: Int32Array, options: { special: boolean }): string;
   vocabPiece(handle: VocabHandle, token: number): string;
   vocabDispose(handle: VocabHandle): void;

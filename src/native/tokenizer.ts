@@ -41,6 +41,14 @@ export class NativeTokenizer implements Tokenizer, AsyncDisposable {
   }
 
   /**
+   * Token ids of a long text on a thread of its own: nothing is added, and no special token is read in it.
+   * @throws MediloraError `ARGUMENT_INVALID` for more than 1 GB
+   */
+  async tokenizeLong(text: string): Promise<Int32Array> {
+    return runJob(undefined, () => native().vocabTokenizeLong(this.#handle, text));
+  }
+
+  /**
    * The text of tokens; bytes that are no UTF-8 become U+FFFD.
    * @param options.special renders special tokens as well, e.g. `<|im_end|>`; false by default
    * @throws MediloraError `TOKEN_OUT_OF_RANGE` for an id that is not in the vocabulary

@@ -117,8 +117,21 @@ export interface QuantizeCall extends JobOptions<CountProgress> {
   input: string;
   output: string;
   type: string;
+  imatrix?: string;
+  tensorTypes?: ReadonlyArray<{ pattern: string; type: string }>;
+  outputTensorType?: string;
+  tokenEmbeddingType?: string;
+  pure?: boolean;
   threads?: number;
   allowRequantize?: boolean;
+}
+
+export interface QuantizeAnswer {
+  bytes: number;
+  /** Tensors whose rows do not fit the type meant for them. */
+  fallbacks: number;
+  /** Quantised tensors of which the importance matrix says nothing, embedding and output apart. */
+  withoutImportance: number;
 }
 
 export interface TrainingBinding {
@@ -146,6 +159,6 @@ export interface TrainingBinding {
   trainerDispose(handle: TrainerHandle): void;
 
   adapterMerge(call: MergeCall): Promise<MergeAnswer>;
-  quantize(call: QuantizeCall): Promise<number>;
+  quantize(call: QuantizeCall): Promise<QuantizeAnswer>;
   quantizeTypes(): string[];
 }

@@ -18,6 +18,11 @@ export async function sha256File(path: string, signal?: AbortSignal): Promise<st
   return hash.digest("hex");
 }
 
+/** SHA-256 of an array's bytes as they lie in memory, as 64 lower-case hex digits. */
+export function sha256Bytes(bytes: NodeJS.ArrayBufferView): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
 /** SHA-256 of the text's UTF-8 bytes as 64 lower-case hex digits. */
 export function sha256Text(text: string): string {
   return createHash("sha256").update(text, "utf8").digest("hex");

@@ -4,6 +4,7 @@ export interface GgufValue {
   bytes: Buffer;
 }
 
+export const UINT16 = 2;
 export const UINT32 = 4;
 export const INT32 = 5;
 export const FLOAT32 = 6;
@@ -32,6 +33,10 @@ const text = (value: string) => {
 };
 const number = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
 
+const number16 = (value: number) => Buffer.from(Uint16Array.of(value).buffer);
+
+export const uint16 = (value: number): GgufValue => ({ type: UINT16, bytes: number16(value) });
+export const int32 = (value: number): GgufValue => ({ type: INT32, bytes: number(value) });
 export const uint32 = (value: number): GgufValue => ({ type: UINT32, bytes: number(value) });
 export const float32 = (value: number): GgufValue => ({
   type: FLOAT32,
@@ -52,10 +57,8 @@ export class EditableGguf {
   readonly metadata = new Map<string, GgufValue>();
   readonly #tensors: Buffer;
   readonly #data: Buffer;
-  readonly #tensorCount: bigint;
 
   constructor(bytes: Buffer) {
-    this.#tensorCount = bytes.readBigUInt64LE(8);
     let at = 24;
     const length = (from: number) => Number(bytes.readBigUInt64LE(from));
     const size = (type: number, from: number): number => {
@@ -74,7 +77,7 @@ export class EditableGguf {
       at = end;
     }
     const start = at;
-    for (let i = this.#tensorCount; i > 0n; i--) {
+    for (let i = bytes.readBigUInt64LE(8); i > 0n; i--) {
       at += 8 + length(at);
       at += 4 + 8 * bytes.readUInt32LE(at) + 12;
     }
@@ -90,15 +93,55 @@ export class EditableGguf {
     return Float32Array.from({ length: count }, (_, i) => this.#data.readFloatLE(start + 4 * i));
   }
 
+  /** The file as a split model of two parts, the first with `first` tensors and the metadata. */
+  split(first: number): [Buffer, Buffer] {
+    const { infos, offsets } = this.#infos();
+    const keys = (part: number) => ({
+      "split.no": uint16(part),
+      "split.count": uint16(2),
+      "split.tensors.count": int32(infos.length),
+    });
+    const border = offsets[first]!;
+    const head = { infos: infos.slice(0, first), data: this.#data.subarray(0, border) };
+    // Offsets, the last 8 bytes of a tensor's info, start anew in each part.
+    const tail = infos.slice(first).map((info, i) => {
+      const moved = Buffer.from(info);
+      moved.writeBigUInt64LE(BigInt(offsets[first + i]! - border), moved.length - 8);
+      return moved;
+    });
+    return [
+      assemble({ ...Object.fromEntries(this.metadata), ...keys(0) }, head.infos, head.data),
+      assemble(keys(1), tail, this.#data.subarray(border)),
+    ];
+  }
+
+  #infos(): { infos: Buffer[]; offsets: number[] } {
+    const infos: Buffer[] = [];
+    const offsets: number[] = [];
+    for (let at = 0; at < this.#tensors.length; ) {
+      const dimensions = at + 8 + Number(this.#tensors.readBigUInt64LE(at));
+      const end = dimensions + 4 + 8 * this.#tensors.readUInt32LE(dimensions) + 12;
+      infos.push(this.#tensors.subarray(at, end));
+      offsets.push(Number(this.#tensors.readBigUInt64LE(end - 8)));
+      at = end;
+    }
+    return { infos, offsets };
+  }
+
   /** The file with some keys set, and those that are undefined left out. */
   with(changes: Record<string, GgufValue | undefined>): Buffer {
-    const entries = Object.entries({ ...Object.fromEntries(this.metadata), ...changes }).flatMap(([key, value]) =>
-      value === undefined ? [] : [Buffer.concat([text(key), number(value.type), value.bytes])],
-    );
-    const counts = Buffer.alloc(16);
-    counts.writeBigUInt64LE(this.#tensorCount);
-    counts.writeBigUInt64LE(BigInt(entries.length), 8);
-    const head = Buffer.concat([Buffer.from("GGUF"), number(3), counts, ...entries, this.#tensors]);
-    return Buffer.concat([head, Buffer.alloc(-head.length & 31), this.#data]);
+    const metadata = { ...Object.fromEntries(this.metadata), ...changes };
+    return assemble(metadata, this.#infos().infos, this.#data);
   }
+}
+
+function assemble(metadata: Record<string, GgufValue | undefined>, infos: Buffer[], data: Buffer): Buffer {
+  const entries = Object.entries(metadata).flatMap(([key, value]) =>
+    value === undefined ? [] : [Buffer.concat([text(key), number(value.type), value.bytes])],
+  );
+  const counts = Buffer.alloc(16);
+  counts.writeBigUInt64LE(BigInt(infos.length));
+  counts.writeBigUInt64LE(BigInt(entries.length), 8);
+  const head = Buffer.concat([Buffer.from("GGUF"), number(3), counts, ...entries, ...infos]);
+  return Buffer.concat([head, Buffer.alloc(-head.length & 31), data]);
 }

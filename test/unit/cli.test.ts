@@ -41,7 +41,7 @@ function dataUrl(source: string): string {
 test("--help lists the commands, exits with 0 and loads no native code", async () => {
   const { code, stdout, stderr } = await runCli(["--help"], { nodeArgs: ["--import", SPY] });
   assert.equal(code, 0);
-  for (const name of ["prepare", "preview", "train", "merge", "quantize", "eval", "debug"])
+  for (const name of ["prepare", "preview", "train", "merge", "imatrix", "quantize", "perplexity", "eval", "debug"])
     assert.match(stdout, new RegExp(`^  ${name} `, "m"));
   assert.equal(stderr, "");
 });
@@ -57,7 +57,9 @@ test("every command has its own help, without native code", async () => {
     ["preview"],
     ["train"],
     ["merge"],
+    ["imatrix"],
     ["quantize"],
+    ["perplexity"],
     ["eval"],
     ["debug", "gradients"],
   ];
