@@ -134,7 +134,7 @@ class Merger {
             return out;
         }();
         try {
-            return quantize(options, cancel_, [&](int64_t step, int64_t) { progress(done + step, steps_); });
+            return quantize(options, cancel_, [&](int64_t step, int64_t) { progress(done + step, steps_); }).bytes;
         } catch (const Error& error) {
             throw Error(error.code(), replaced(error.what(), merged, "the merged model"));
         }

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { tokenizeChatRow, tokenizeCompletionRow } from "../chat/tokenizeRow.js";
+import { errorAtLine } from "../data/formats/record.js";
 import { readText } from "../data/formats/text.js";
-import { checkNotEmpty, errorAtLine, isChatRow, readRowLines, type TrainingRow } from "../data/rows.js";
+import { checkNotEmpty, isChatRow, readRowLines, type TrainingRow } from "../data/rows.js";
 import { fileError, MediloraError } from "../errors.js";
 import { checkInteger } from "../eval/evaluateOptions.js";
 import type { FileIdentity } from "../eval/evaluationResult.js";
