@@ -18,10 +18,11 @@ import { native } from "./load.js";
  * - `batchSize`, `microBatchSize`: tokens of one decode call and of one graph, default 2048 and 512.
  * - `threads`: default all cores that this process may use.
  * - `gpuLayers`: layers kept on a GPU, default 0.
- * - `repackWeights`: lets ggml rearrange quantised weights for this processor; left as they are, our own matrix products
- *   read prompts. By default rearranged only where the model is too narrow for those to gain.
- * - `kvType`: default "f16"; "f32" for parity checks, without flash attention, which would round it to f16.
- * - `flashAttention`: default "auto".
+ * - `repackWeights`: lets ggml rearrange quantised weights for this processor, and compute everything. By default our own
+ *   kernels compute: faster from about 6 tokens a batch on, slower for one sequence alone, and a sequence's numbers do
+ *   not depend on what else is in the batch, to the bit. Default true where we have no kernels, and with `gpuLayers`.
+ * - `kvType`: default "f16"; "f32" for parity checks.
+ * - `flashAttention`: default "auto"; "on" with an f32 cache is refused, since llama.cpp's own rounds it to f16.
  */
 export type EngineOptions = Omit<EngineOpenOptions, keyof JobOptions<never>>;
 
