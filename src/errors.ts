@@ -70,6 +70,8 @@ export function fileError(error: unknown, path: string, action: "read" | "write"
       `No space left while writing ${path}. Free some space or write elsewhere.`,
       cause,
     );
+  if (errno === "EISDIR" && action === "read")
+    return new MediloraError("FILE_READ", `${path} is a folder. Name a file.`, cause);
   if (action === "read")
     return new MediloraError(
       "FILE_READ",

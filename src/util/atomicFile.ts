@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { fileError, MediloraError } from "../errors.js";
+import { removeAbandoned, temporaryName } from "./temporaryFile.js";
 
 export interface AtomicWriteOptions {
   /** Permission bits of the new file, less the umask; 0o600 by default, since most files here may hold patient text. */
@@ -12,7 +12,8 @@ export interface AtomicWriteOptions {
  * A file that appears under its name only when it is complete.
  *
  * Bytes go to a temporary name in the same folder; {@link commit} syncs and renames it over the target. An existing
- * target stays untouched until then, and a failure removes the temporary file.
+ * target stays untouched until then, and a failure removes the temporary file. What a killed process left behind goes when
+ * the same target is written again.
  */
 export class AtomicWriter implements AsyncDisposable {
   readonly path: string;
@@ -33,8 +34,8 @@ export class AtomicWriter implements AsyncDisposable {
   static async open(path: string, options: AtomicWriteOptions = {}): Promise<AtomicWriter> {
     try {
       const target = await replaceableTarget(path);
-      const suffix = randomBytes(6).toString("hex");
-      const temporary = join(dirname(target), `.${basename(target)}.${suffix}.tmp`);
+      await removeAbandoned(target);
+      const temporary = temporaryName(target);
       return new AtomicWriter(path, target, temporary, await open(temporary, "wx", options.mode ?? 0o600));
     } catch (error) {
       throw fileError(error, path, "write");
@@ -120,8 +121,10 @@ async function replaceableTarget(path: string): Promise<string> {
   try {
     target = await realpath(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return path;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    // A link to a file that is yet to come says where it is to be, perhaps on an encrypted disk.
+    const link = await readlink(path).catch(() => undefined);
+    return link === undefined ? path : replaceableTarget(resolve(await realpath(dirname(path)), link));
   }
   if ((await stat(target)).isFile()) return target;
   throw new MediloraError("FILE_WRITE", `${path} exists and is not a regular file. Name a file to write to.`);

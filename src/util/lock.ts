@@ -60,11 +60,16 @@ async function liveHolder(path: string): Promise<Holder> {
   if (!Number.isSafeInteger(pid) || pid < 1) return (await isFresh(path)) ? "unknown" : undefined;
   // In a container every run may have the same id: an equal one counts only with an equal start.
   if (pid === process.pid) return Math.abs(started - PROCESS_START) < START_TOLERANCE ? pid : undefined;
+  return isRunning(pid) ? pid : undefined;
+}
+
+/** Whether a process of this computer has that id, also one of another user. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return pid;
+    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM" ? pid : undefined;
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -188,6 +188,23 @@ describe("MIMIC-III in PostgreSQL", { skip: programs === undefined ? "PostgreSQL
       });
   });
 
+  test("rows without row_id, and row_ids that are no numbers, are refused and not taken for a lost server", async () => {
+    for (const [name, id, problem] of [
+      ["no_ids", "NULL::int", "a row without row_id"],
+      ["text_ids", "'a1'::text", "row_id that is not a whole number"],
+    ]) {
+      await server.query(
+        `CREATE VIEW ${name} AS SELECT ${id} AS row_id, 'Discharge summary' AS category, '' AS iserror, 'PLAN: rest' AS text`,
+      );
+      const refused = prepare({
+        output: join(folder, "ids.jsonl"),
+        input: { database: { url: server.url, table: name } },
+      });
+      await assert.rejects(refused, { code: "DATA_INVALID", message: new RegExp(problem as string) });
+      assert.ok(!existsSync(join(folder, "ids.jsonl")));
+    }
+  });
+
   test("long notes are read a few at a time", async () => {
     // 120 notes of 2 MB; all of them at once would not fit the child's memory.
     await server.query("CREATE TABLE long_notes (row_id int, category text, iserror text, text text)");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -140,6 +141,42 @@ test("a symbolic link stays, and the file it points to is replaced", {
   await writeFileAtomic(join(place, "link"), "new");
   assert.equal(await readFile(join(place, "real"), "utf8"), "new");
   assert.deepEqual((await readdir(place)).sort(), ["link", "real"]);
+});
+
+test("a link to a file that is yet to come stays, and the file is made where it points to", {
+  skip: process.platform === "win32",
+}, async () => {
+  const place = await emptyFolder();
+  await mkdir(join(place, "safe"));
+  await mkdir(join(place, "work"));
+  await symlink("work", join(place, "alias"));
+  await symlink("../safe/rows", join(place, "work", "rows"));
+  await writeFileAtomic(join(place, "alias", "rows"), "text");
+  assert.equal(await readFile(join(place, "safe", "rows"), "utf8"), "text");
+  assert.ok((await lstat(join(place, "work", "rows"))).isSymbolicLink());
+  assert.deepEqual(await readdir(join(place, "safe")), ["rows"]);
+});
+
+test("what a killed process left goes with the next file of that name, and no other file does", async () => {
+  const place = await emptyFolder();
+  const target = join(place, "rows.jsonl");
+  const module = new URL("../../dist/util/atomicFile.js", import.meta.url).href;
+  const program = `import { AtomicWriter } from ${JSON.stringify(module)};
+    const writer = await AtomicWriter.open(process.argv[1]);
+    await writer.write("patient text");
+    process.kill(process.pid, "SIGKILL");`;
+  spawnSync(process.execPath, ["--input-type=module", "--eval", program, target]);
+  const [left = ""] = await readdir(place);
+  assert.match(left, /^\.rows\.jsonl\.[0-9a-f]{8}-\d+-[0-9a-f]{12}\.tmp$/);
+  const others = [
+    left.replace(/-\d+-/, `-${process.pid}-`),
+    left.replace(/jsonl\.[0-9a-f]{8}/, "jsonl.00000000"),
+    left.replace("rows", "other"),
+    ".rows.jsonl.tmp",
+  ];
+  for (const name of others) await writeFile(join(place, name), "");
+  await writeFileAtomic(target, "new");
+  assert.deepEqual((await readdir(place)).sort(), [...others, "rows.jsonl"].sort());
 });
 
 test("SHA-256 of files and texts", async () => {

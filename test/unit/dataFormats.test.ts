@@ -134,6 +134,20 @@ test("any array of JSON objects is read as JSON.parse reads it, also across chun
   assert.deepEqual(await values(await folder.write("long.json", JSON.stringify(long))), long);
 });
 
+test("an outer object that names the array twice, or has text around it, is refused", async () => {
+  const cases: Array<[string, RegExp]> = [
+    [`{"rows": [{"a":1}], "rows": [{"a":2}]}`, /field rows twice/],
+    [`{"rows": [{"a":1}]} ${SECRET}`, /after the end/],
+    [`${SECRET} {"rows": [{"a":1}]}`, /neither/],
+  ];
+  for (const [content, message] of cases)
+    await assert.rejects(values(await folder.write("around.json", content), { at: "rows" }), {
+      code: "DATA_INVALID",
+      message,
+    });
+  assert.deepEqual(await values(await folder.write("blank.json", ' \t\r\n[{"a":1}]\r\n\t ')), [{ a: 1 }]);
+});
+
 test("an empty array gives no records", async () => {
   assert.deepEqual(await values(await folder.write("empty.json", " [ ] ")), []);
   assert.deepEqual(await values(await folder.write("empty2.json", '{"q": []}'), { at: "q" }), []);
@@ -151,6 +165,8 @@ test("malformed files are refused with file and place, never with their text", a
     ["e.json", `{\n"a": "${SECRET}"}`, /e\.json.*array/],
     ["f.json", `[{"a":1}}, "${SECRET}"]`, /f\.json, row 1/],
     ["g.json", `[{"a":1}] [{"a":"${SECRET}"}]`, /g\.json.*after/],
+    ["h.json", `[{"a":1}] ${SECRET}`, /h\.json, row 2.*after/],
+    ["i.json", `${SECRET} [{"a":1}]`, /i\.json.*none of/],
     ["a.csv", `a,b\n1,2\n${SECRET}\n`, /a\.csv, line 3.*fields/],
     ["b.csv", `a,b\n1,"${SECRET}\n`, /b\.csv, line \d+.*quote/],
     ["c.csv", `a,b\n1,"${SECRET}"x\n`, /c\.csv, line 2.*quote/],

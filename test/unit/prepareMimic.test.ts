@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { explainMimic, type PrepareMimicOptions, prepareMimic } from "../../dist/data/mimic/prepareMimic.js";
 import { loadRows } from "../../dist/data/rows.js";
 import { sha256File } from "../../dist/util/hash.js";
@@ -142,6 +143,22 @@ test("the manifest names source, rules and outputs, and holds no text", async ()
   for (const text of [written, await readFile(records, "utf8")]) assert.ok(!/Sulfa|61-year/.test(text));
   if (process.platform === "win32") return;
   for (const path of [output, records, `${output}.manifest.json`]) assert.equal((await stat(path)).mode & 0o777, 0o600);
+});
+
+test("the hash is that of the whole file, whatever is read of it", async () => {
+  const { csv, output, place } = await caseOf(mixed);
+  // A tape pads what it holds with zeros; gunzip stops in front of them.
+  const padded = join(place, "padded.csv.gz");
+  await writeFile(padded, Buffer.concat([gzipSync(await readFile(csv)), Buffer.alloc(3 << 20)]));
+  for (const options of [
+    { input: { csv: padded } },
+    { input: { csv: padded }, limit: 1 },
+    { input: { csv }, limit: 1 },
+  ]) {
+    const { source } = await prepareMimic({ ...options, output });
+    const path = options.input.csv;
+    assert.deepEqual(source, { path, sha256: await sha256File(path) });
+  }
 });
 
 test("whole notes, all categories, and a limit", async () => {

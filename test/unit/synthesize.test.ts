@@ -27,6 +27,7 @@ const PROMPT_TOKENS = 100;
 class StubBackend implements SynthesisBackend {
   readonly id = { kind: "stub", model: "stub-1" };
   readonly model = "stub-1";
+  readonly files: string[] = [];
   readonly requests: CompletionRequest[] = [];
   started = 0;
   longest = 0;

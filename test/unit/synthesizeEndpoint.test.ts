@@ -81,6 +81,32 @@ test("a request is OpenAI's, and so is the answer", async () => {
   assert.equal(seen[0]?.authorization, undefined);
 });
 
+/** The connection is lost in the middle of the answer. */
+function cutInside(response: ServerResponse): void {
+  response.writeHead(200, { "content-length": "1000" });
+  response.write('{"choices": [', () => response.socket?.destroy());
+}
+
+test("an answer that was cut off is asked for again", async () => {
+  respond = (response, n) => (n === 0 ? cutInside(response) : answer(response, "whole"));
+  assert.equal((await ask()).text, "whole");
+  assert.equal(seen.length, 2);
+});
+
+test("an answer without end does not fill the memory", async () => {
+  let sent = 0;
+  respond = (response) => {
+    const more = () => {
+      sent += 1;
+      if (!response.destroyed && sent < 200) response.write(" ".repeat(2 ** 20), more);
+      else response.end();
+    };
+    more();
+  };
+  await assert.rejects(ask(), { code: "DATA_INVALID" });
+  assert.ok(sent < 100, `${sent} MiB were read`);
+});
+
 test("a busy endpoint is asked again, up to four times in all", async () => {
   respond = (response, n) => {
     if (n === 2) return answer(response, "ok");
@@ -132,6 +158,8 @@ test("errors and nonsense are errors without text, and redirects do not send it 
     [(response) => response.writeHead(308, { location: "https://example.org/v1" }).end(), "ENDPOINT_FAILED", 1],
     [(response) => response.writeHead(302).end(), "ENDPOINT_FAILED", 1],
     [(response) => response.destroy(), "ENDPOINT_FAILED", 4],
+    [cutInside, "ENDPOINT_FAILED", 4],
+    [(response) => response.end(`{"choices": "${"x".repeat(2 ** 24)}"}`), "DATA_INVALID", 1],
   ];
   for (const [reply, code, requests] of cases) {
     respond = reply;

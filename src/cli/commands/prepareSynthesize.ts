@@ -94,10 +94,12 @@ async function openBackend(flags: SynthesizeFlags): Promise<{ backend: Synthesis
     );
   if (endpointModel === undefined || prices === undefined)
     throw new MediloraError("ARGUMENT_INVALID", "--endpoint also needs --endpoint-model and --prices.");
-  const [{ EndpointBackend }, { readPrice }] = await Promise.all([
+  const [{ EndpointBackend }, { readPrice }, { checkDistinctFiles }] = await Promise.all([
     import("../../data/synthesize/endpoint.js"),
     import("../../data/synthesize/cost.js"),
+    import("../../data/manifest.js"),
   ]);
+  checkDistinctFiles([prices], [flags.output]);
   const price = await readPrice(prices, endpointModel);
   const url = endpoint as string;
   return { backend: new EndpointBackend({ url, model: endpointModel, apiKey: apiKey(flags.apiKeyEnv) }), price };

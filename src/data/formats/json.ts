@@ -34,6 +34,11 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** The white space of JSON: space, tab, line feed, carriage return. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+}
+
 /** Cuts JSON text at the commas of one array; what stands between them goes to JSON.parse, which checks it. */
 class ArraySplitter {
   readonly #path: string;
@@ -102,8 +107,9 @@ class ArraySplitter {
   }
 
   #step(code: number): void {
+    // JSON.parse never sees what stands outside of the records; a file that was written twice would look whole.
+    if (this.#depth === 0 && !isBlank(code)) this.#checkOutside(code);
     if (code === QUOTE) {
-      if (this.#depth === 0) throw recordError(this.#path, "is neither a JSON array nor a JSON object");
       this.#inString = true;
       this.#name = '"';
     } else if (code === COLON && this.#depth === 1) {
@@ -117,12 +123,18 @@ class ArraySplitter {
     }
   }
 
+  #checkOutside(code: number): void {
+    if (this.#found) throw this.#malformed("there is text after the end of the JSON");
+    if (code !== OPEN_ARRAY && code !== OPEN_OBJECT)
+      throw recordError(this.#path, "is neither a JSON array nor a JSON object");
+  }
+
   #open(code: number): void {
-    if (this.#depth === 0 && this.#found) throw this.#malformed("there is text after the array's end");
     const wanted =
       this.#at === undefined ? this.#depth === 0 : this.#depth === 1 && this.#field === JSON.stringify(this.#at);
     this.#depth += 1;
-    if (!wanted || code !== OPEN_ARRAY || this.#found) return;
+    if (!wanted || code !== OPEN_ARRAY) return;
+    if (this.#found) throw recordError(this.#path, `has the field ${this.#at} twice`);
     this.#found = true;
     this.#elementDepth = this.#depth;
   }

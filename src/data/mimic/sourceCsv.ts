@@ -23,7 +23,7 @@ export class CsvNoteSource implements NoteSource {
   }
 
   async *notes(): AsyncGenerator<Note> {
-    const hash = createHash("sha256");
+    const hash: FileHash = { sha256: createHash("sha256"), whole: false };
     let columns: Columns | undefined;
     let fieldCount = 0;
     try {
@@ -41,7 +41,7 @@ export class CsvNoteSource implements NoteSource {
       throw this.#readError(error);
     }
     if (columns === undefined) throw this.#invalid("is empty; give NOTEEVENTS.csv with its header");
-    this.#sha256 = hash.digest("hex");
+    if (hash.whole) this.#sha256 = hash.sha256.digest("hex");
   }
 
   async describe(): Promise<FileSource> {
@@ -77,8 +77,14 @@ export class CsvNoteSource implements NoteSource {
   }
 }
 
+/** `whole` once the last byte was seen: what stands behind the end of gzip data, such as a tape's padding, is not read. */
+interface FileHash {
+  sha256: Hash;
+  whole: boolean;
+}
+
 /** The bytes of the file, unpacked where they are gzip and without a byte order mark; `hash` sees them as they lie. */
-async function openPlain(path: string, hash: Hash): Promise<AsyncIterable<Buffer>> {
+async function openPlain(path: string, hash: FileHash): Promise<AsyncIterable<Buffer>> {
   const file = hashed(createReadStream(path, { highWaterMark: PIECE }), hash);
   const first = await file.next();
   const start: Buffer = first.done ? Buffer.alloc(0) : first.value;
@@ -90,11 +96,12 @@ async function openPlain(path: string, hash: Hash): Promise<AsyncIterable<Buffer
   return withoutMark(unpacked as AsyncIterable<Buffer>);
 }
 
-async function* hashed(stream: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
+async function* hashed(stream: AsyncIterable<Buffer>, hash: FileHash): AsyncGenerator<Buffer> {
   for await (const chunk of stream) {
-    hash.update(chunk);
+    hash.sha256.update(chunk);
     yield chunk;
   }
+  hash.whole = true;
 }
 
 async function* chain(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

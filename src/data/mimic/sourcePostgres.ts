@@ -19,7 +19,8 @@ export interface PostgresOptions {
 }
 
 interface NoteRow {
-  row_id: string;
+  /** Null only in what is no table of MIMIC-III: there it is the primary key. */
+  row_id: string | null;
   category: string;
   iserror: string;
   text: string;
@@ -117,6 +118,7 @@ export class PostgresNoteSource implements NoteSource {
       if (rows.length === 0) return;
       for (const row of rows) longest = Math.max(longest, row.text.length);
       for (const row of rows) {
+        if (row.row_id === null) throw this.#invalid("has a row without row_id");
         this.#lastRowId = row.row_id;
         this.#hash.update(`${row.row_id}\t${row.text}\n`);
         const skip = skipReason(row.category, row.iserror, this.#filter);
@@ -151,11 +153,20 @@ export class PostgresNoteSource implements NoteSource {
     }
   }
 
+  #invalid(problem: string, cause?: unknown): MediloraError {
+    return new MediloraError(
+      "DATA_INVALID",
+      `Table ${this.#options.table} ${problem}. Give NOTEEVENTS of MIMIC-III, with its primary key.`,
+      { cause },
+    );
+  }
+
   #failure(error: unknown): MediloraError {
     if (isMediloraError(error)) return error;
     const code = String((error as { code?: unknown } | null)?.code ?? "no code");
     const { table } = this.#options;
     const cause = { cause: error };
+    if (code === "42883" || code === "22P02") return this.#invalid("has a row_id that is not a whole number", error);
     if (code === "42P01" || code === "42703" || code === "42501")
       return new MediloraError(
         "DATA_INVALID",

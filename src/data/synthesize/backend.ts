@@ -38,6 +38,8 @@ export interface SynthesisBackend extends AsyncDisposable {
   readonly id: Readonly<Record<string, string>>;
   /** Name of the model as rows give it. */
   readonly model: string;
+  /** Files that it reads, and that no output may replace. */
+  readonly files: readonly string[];
   /** Tokens of a prompt, exact for a local model, else estimated from above. */
   countTokens(messages: readonly ChatMessage[]): number;
   /**
@@ -55,6 +57,7 @@ const CONTEXT_STEP = 256;
 export class LocalBackend implements SynthesisBackend {
   readonly id: Readonly<Record<string, string>>;
   readonly model: string;
+  readonly files: readonly string[];
   readonly #path: string;
   readonly #threads: number | undefined;
   readonly #tokenizer: NativeTokenizer;
@@ -63,6 +66,7 @@ export class LocalBackend implements SynthesisBackend {
   private constructor(path: string, sha256: string, tokenizer: NativeTokenizer, threads: number | undefined) {
     this.id = { kind: "local", sha256 };
     this.model = path.split(/[\\/]/).at(-1) as string;
+    this.files = [path];
     this.#path = path;
     this.#threads = threads;
     this.#tokenizer = tokenizer;

@@ -18,6 +18,8 @@ const ATTEMPTS = 4;
 const REQUEST_TIMEOUT = 300_000;
 const LONGEST_WAIT = 60_000;
 const TEMPERATURE = 0.2;
+/** UTF-16 units: many times the longest answer that can be asked for; a server must not fill the memory. */
+const LONGEST_BODY = 2 ** 24;
 /** Clinical text has over 3 bytes a token with current vocabularies, so this counts too many rather than too few. */
 const BYTES_A_TOKEN = 3;
 const TOKENS_A_MESSAGE = 8;
@@ -40,10 +42,17 @@ const answerSchema = z.object({
 /** What Azure and OpenAI answer with status 400 when their filter refuses a prompt. */
 const filteredSchema = z.object({ error: z.object({ code: z.enum(["content_filter", "content_policy_violation"]) }) });
 
+/** What came back; the body is undefined where it is no JSON. */
+interface Answer {
+  response: Response;
+  body: unknown;
+}
+
 /** A model behind an OpenAI-compatible interface. It sends the prompts there: use it with the owner's permission only. */
 export class EndpointBackend implements SynthesisBackend {
   readonly id: Readonly<Record<string, string>>;
   readonly model: string;
+  readonly files = [];
   readonly #url: URL;
   readonly #apiKey: string | undefined;
   readonly #retryDelay: number;
@@ -75,10 +84,10 @@ export class EndpointBackend implements SynthesisBackend {
    */
   async complete(request: CompletionRequest): Promise<Completion> {
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#post(request);
-      if (response?.ok) return this.#read(response, request);
-      if (response !== undefined && REJECTED.includes(response.status)) return this.#rejected(response, request);
-      await response?.body?.cancel();
+      const answer = await this.#post(request);
+      const response = answer?.response;
+      if (response?.ok) return this.#read(answer?.body, request);
+      if (response !== undefined && REJECTED.includes(response.status)) return this.#rejected(answer?.body, request);
       const canRepeat = response === undefined || response.status === 429 || response.status >= 500;
       if (!canRepeat || attempt === ATTEMPTS) throw this.#refused(response?.status);
       const wait = Math.max(this.#retryDelay * 2 ** (attempt - 1), retryAfter(response));
@@ -90,14 +99,14 @@ export class EndpointBackend implements SynthesisBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** Undefined when there was no answer. */
-  async #post({ messages, maxTokens, seed, signal }: CompletionRequest): Promise<Response | undefined> {
+  /** Undefined when there was no answer, or the connection was lost inside it. */
+  async #post({ messages, maxTokens, seed, signal }: CompletionRequest): Promise<Answer | undefined> {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (this.#apiKey !== undefined) headers.authorization = `Bearer ${this.#apiKey}`;
     const body = { model: this.model, messages, max_tokens: maxTokens, temperature: TEMPERATURE, seed };
     const timeout = AbortSignal.timeout(REQUEST_TIMEOUT);
     try {
-      return await fetch(this.#url, {
+      const response = await fetch(this.#url, {
         method: "POST",
         headers,
         body: JSON.stringify(body),
@@ -105,15 +114,15 @@ export class EndpointBackend implements SynthesisBackend {
         redirect: "manual",
         signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
       });
+      return { response, body: await readJson(response) };
     } catch {
       if (signal?.aborted) throw aborted();
       return undefined;
     }
   }
 
-  async #read(response: Response, request: CompletionRequest): Promise<Completion> {
-    const answer = answerSchema.safeParse(await response.json().catch(() => undefined));
-    if (request.signal?.aborted) throw aborted();
+  #read(body: unknown, request: CompletionRequest): Completion {
+    const answer = answerSchema.safeParse(body);
     if (!answer.success)
       throw new MediloraError(
         "DATA_INVALID",
@@ -134,10 +143,8 @@ export class EndpointBackend implements SynthesisBackend {
   }
 
   /** Prompts that are refused may be charged for, and no usage is reported: they are counted in full. */
-  async #rejected(response: Response, { messages, signal }: CompletionRequest): Promise<Completion> {
-    const filtered = filteredSchema.safeParse(await response.json().catch(() => undefined)).success;
-    if (signal?.aborted) throw aborted();
-    const refused = filtered ? "content-filter" : "rejected";
+  #rejected(body: unknown, { messages }: CompletionRequest): Completion {
+    const refused = filteredSchema.safeParse(body).success ? "content-filter" : "rejected";
     return { text: "", promptTokens: this.countTokens(messages), completionTokens: 0, complete: false, refused };
   }
 
@@ -167,6 +174,21 @@ function checkUrl(text: string): URL {
     throw new MediloraError("ARGUMENT_INVALID", "endpoint must be https: medical text must not travel in the clear.");
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
   return url;
+}
+
+/** @returns undefined for what is no JSON or longer than {@link LONGEST_BODY} */
+async function readJson(response: Response): Promise<unknown> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (text.length > LONGEST_BODY) return undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Milliseconds that the endpoint asks to wait; 0 where it does not say. */

@@ -1,5 +1,6 @@
 import { MediloraError } from "../../errors.js";
 import { questionSeed } from "../../eval/samplers.js";
+import { lockFile } from "../../util/lock.js";
 import { checkDistinctFiles, type FileSource, fileSource } from "../manifest.js";
 import { droppedPath } from "../prepareRows.js";
 import type { SynthesisBackend } from "./backend.js";
@@ -55,18 +56,24 @@ export function journalPath(output: string): string {
  * @param backend used and not disposed of; only {@link EndpointBackend} sends anything anywhere
  * @returns undefined after a dry run
  * @throws MediloraError `ARGUMENT_INVALID`, `DATA_INVALID`, `DATA_EMPTY` when no pair can be read or the budget covers
- *   none, `CONTEXT_EXCEEDED`, `ABORTED`, `DISK_FULL`, `FILE_WRITE`, and what the backend throws
+ *   none, `BUSY` when another run works on this output, `CONTEXT_EXCEEDED`, `ABORTED`, `DISK_FULL`, `FILE_WRITE`, and what the backend throws
  */
 export async function synthesizeRows(
   backend: SynthesisBackend,
   options: SynthesizeOptions,
 ): Promise<SynthesisManifest | undefined> {
-  const settings = checkOptions(options);
+  const settings = checkOptions(options, backend.files);
   const source = await fileSource(options.from);
   if (options.dryRun) {
     options.onPlan?.((await makePlan(backend, { ...options, ...settings }, undefined)).plan);
     return undefined;
   }
+  // Two runs on one journal would ask, and pay, for each passage twice.
+  await using _ = await lockFile(
+    `${journalPath(options.output)}.lock`,
+    `${options.output} is in use by another synthesis`,
+    "Wait for it or name another output",
+  );
   const journal = await Journal.open(journalPath(options.output), journalKey(backend, source, settings));
   try {
     if (options.retryRefused) journal.reopenRefused();
@@ -96,7 +103,7 @@ function refusals({ refused }: Journal): Pick<SynthesisUsage, "passagesRefused">
   return { passagesRefused: counts };
 }
 
-function checkOptions(options: SynthesizeOptions): Settings {
+function checkOptions(options: SynthesizeOptions, backendFiles: readonly string[]): Settings {
   const { pairs = 3, passageCharacters = 3000, seed = 0, tokenBudget } = options;
   const { maxTokens = 200 * pairs } = options;
   checkWhole("tokenBudget", tokenBudget, 1, Number.MAX_SAFE_INTEGER);
@@ -104,7 +111,8 @@ function checkOptions(options: SynthesizeOptions): Settings {
   checkWhole("maxTokens", maxTokens, 1, 2 ** 20);
   checkWhole("passageCharacters", passageCharacters, 200, 2 ** 20);
   checkWhole("seed", seed, 0, 2 ** 32 - 1);
-  checkDistinctFiles([options.from], [options.output, journalPath(options.output), droppedPath(options.output)]);
+  const { from, output } = options;
+  checkDistinctFiles([from, ...backendFiles], [output, journalPath(output), droppedPath(output)]);
   return { pairs, maxTokens, passageCharacters, seed };
 }
 
