@@ -1,9 +1,9 @@
 import { isMediloraError } from "../errors.js";
-import { compareEvaluations, type Difference } from "../eval/compare.js";
+import { compareEvaluations } from "../eval/compare.js";
 import type { EvaluationResult } from "../eval/evaluationResult.js";
 import type { Interval } from "../eval/intervals.js";
 import { taskId } from "../eval/task.js";
-import { formatBytes, formatCount, formatPercent } from "./format.js";
+import { formatBytes, formatCount, formatP, formatPercent, formatPoints } from "./format.js";
 import { markdownTable, renderTable, type TableColumn, type TableOptions } from "./table.js";
 
 /**
@@ -106,15 +106,4 @@ function differenceLines(first: EvaluationResult, second: EvaluationResult): str
     // Results of different questions may still stand side by side.
     return [error.message];
   }
-}
-
-/** A difference of shares in percentage points: "+1.2 points [-0.4, 2.8]". */
-function formatPoints({ difference, low, high }: Difference): string {
-  const points = (share: number) => (100 * share).toFixed(1).replace(/^-(0\.0)$/, "$1");
-  const sign = 100 * difference >= 0.05 ? "+" : "";
-  return `${sign}${points(difference)} points [${points(low)}, ${points(high)}]`;
-}
-
-function formatP(pValue: number): string {
-  return pValue < 0.001 ? "< 0.001" : `= ${pValue.toFixed(3)}`;
 }

@@ -47,3 +47,15 @@ export function formatCount(count: number): string {
     .toString()
     .replace(/\B(?=(\d{3})+$)/g, ",");
 }
+
+/** A difference of shares in percentage points with its interval: "+1.2 points [-0.4, 2.8]". */
+export function formatPoints({ difference, low, high }: { difference: number; low: number; high: number }): string {
+  const points = (share: number) => (100 * share).toFixed(1).replace(/^-(0\.0)$/, "$1");
+  const sign = 100 * difference >= 0.05 ? "+" : "";
+  return `${sign}${points(difference)} points [${points(low)}, ${points(high)}]`;
+}
+
+/** A p-value behind the letter p: "= 0.012", "< 0.001". */
+export function formatP(pValue: number): string {
+  return pValue < 0.001 ? "< 0.001" : `= ${pValue.toFixed(3)}`;
+}

@@ -92,7 +92,7 @@ test("a busy endpoint is asked again, up to four times in all", async () => {
     response.statusCode = 500;
     response.end(SECRET);
   };
-  await assert.rejects(ask(), { code: "FILE_READ", message: /status 500/ });
+  await assert.rejects(ask(), { code: "NETWORK_FAILED", message: /status 500/ });
   assert.equal(seen.length, 4);
 });
 
@@ -102,8 +102,8 @@ test("refusals, redirects and nonsense are errors without text", async () => {
     [(response) => response.writeHead(404).end(SECRET), "ARGUMENT_INVALID", 1],
     [(response) => response.end(SECRET), "DATA_INVALID", 1],
     [(response) => response.end(JSON.stringify({ choices: [], error: SECRET })), "DATA_INVALID", 1],
-    [(response) => response.writeHead(307, { location: "/elsewhere" }).end(), "FILE_READ", 4],
-    [(response) => response.destroy(), "FILE_READ", 4],
+    [(response) => response.writeHead(307, { location: "/elsewhere" }).end(), "NETWORK_FAILED", 4],
+    [(response) => response.destroy(), "NETWORK_FAILED", 4],
   ];
   for (const [reply, code, requests] of cases) {
     respond = reply;

@@ -57,7 +57,7 @@ export class EndpointBackend implements SynthesisBackend {
 
   /**
    * Asks once, and again up to three times when the endpoint is busy or cannot be reached.
-   * @throws MediloraError `ARGUMENT_INVALID` when it refuses, `FILE_READ` when it cannot be reached, `DATA_INVALID` when
+   * @throws MediloraError `ARGUMENT_INVALID` when it refuses, `NETWORK_FAILED` when it cannot be reached, `DATA_INVALID` when
    *   its answer cannot be read, `ABORTED`; none holds text of the prompt or of the answer
    */
   async complete(request: CompletionRequest): Promise<Completion> {
@@ -119,9 +119,9 @@ export class EndpointBackend implements SynthesisBackend {
   #refused(status: number | undefined): MediloraError {
     const url = this.id.url;
     if (status === undefined)
-      return new MediloraError("FILE_READ", `${url} cannot be reached. Check the address; what is done is kept.`);
+      return new MediloraError("NETWORK_FAILED", `${url} cannot be reached. Check the address; what is done is kept.`);
     if (status === 429 || status >= 500)
-      return new MediloraError("FILE_READ", `${url} answers with status ${status}. Try later; what is done is kept.`);
+      return new MediloraError("NETWORK_FAILED", `${url} answers with status ${status}. Try later; what is done is kept.`);
     return new MediloraError(
       "ARGUMENT_INVALID",
       `${url} refuses with status ${status}. Check the URL, the model's name and the API key.`,
