@@ -3,6 +3,7 @@ import { prepareRun } from "./loglikelihood/prepare.js";
 import type { LikelihoodTask, TaskGroup } from "./loglikelihood/task.js";
 import { prepareQuestions } from "./questions.js";
 import type { GenerationTask } from "./task.js";
+import { resolveTaskFile } from "./taskFile.js";
 import { findTask, isLikelihood } from "./tasks/index.js";
 
 export interface DumpRequestsOptions {
@@ -45,7 +46,7 @@ export async function dumpRequests(options: DumpRequestsOptions): Promise<number
 }
 
 async function promptRequests(task: GenerationTask, { data, limit }: DumpRequestsOptions): Promise<DumpedRequest[]> {
-  const questions = await prepareQuestions(task, data);
+  const questions = await prepareQuestions(task, await resolveTaskFile(task, data));
   return questions
     .slice(0, limit)
     .map(({ id, prompt, gold }) => ({ task: task.name, docId: id, context: prompt, continuation: null, gold }));

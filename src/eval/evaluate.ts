@@ -8,13 +8,14 @@ import { identify, runKey } from "./runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime } from "./runtime.js";
 import { SAMPLER_PRESETS } from "./samplers.js";
 import type { GenerationTask } from "./task.js";
+import { resolveTaskFile } from "./taskFile.js";
 import { findTask, isLikelihood } from "./tasks/index.js";
 
 /**
  * Asks a model every question of a benchmark, reads a label from each answer, and scores them.
  *
  * With an `answersFile`, a run that was stopped or killed goes on where it was: the same model, adapters, data, task,
- * sampler, seed, answer length and versions make the same run. Its result is that of an undisturbed one, timings apart.
+ * sampler, seed, answer length, cutting and versions make the same run. Its result is that of an undisturbed one, timings apart.
  * @throws MediloraError `ARGUMENT_INVALID` (an option, an unknown task, an answers file of another run),
  *   `CONTEXT_EXCEEDED` naming the question before any is asked, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`,
  *   `FILE_READ`, `FILE_WRITE`, `DISK_FULL`, `MODEL_INVALID`, `ADAPTER_INVALID`, `ADAPTER_MISMATCH`, `OUT_OF_MEMORY`,
@@ -29,10 +30,11 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
   const task = generationTask(options.task);
   const settings = checkOptions(options, task);
   const { model, adapters, contextSize, threads, onProgress, signal } = options;
-  const { sampler, sequences, seed, maxTokens } = settings;
-  const all = await prepareQuestions(task, options.data);
-  const identity = await identify(options, task, runtime.llamaCpp());
-  const file = await openAnswersFile(options, runKey(identity, settings));
+  const { sampler, sequences, seed, maxTokens, truncateLeft } = settings;
+  const data = await resolveTaskFile(task, options.data);
+  const all = await prepareQuestions(task, data);
+  const identity = await identify({ ...options, data }, task, runtime.llamaCpp());
+  const file = await openAnswersFile(options, runKey(identity, settings, contextSize));
   try {
     const { answers, timings, ...engine } = await askQuestions(runtime, {
       engine: { model, adapters, contextSize, threads, sequences },
@@ -41,13 +43,15 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
       steps: SAMPLER_PRESETS[sampler],
       seed,
       maxTokens,
+      truncateLeft,
       extraction: task.extraction,
       onAnswer: (answer) => file?.append(answer),
       onProgress,
       signal,
     });
     const machine = describeMachine(engine.threads ?? threads);
-    const run = { ...identity, sampler, seed, maxTokens, timings, machine, available: all.length };
+    const { contamination } = options;
+    const run = { ...identity, sampler, seed, maxTokens, timings, machine, available: all.length, contamination };
     return buildResult(run, answers);
   } finally {
     await file?.close();

@@ -1,6 +1,7 @@
 import { suggest } from "../config/suggest.js";
 import { MediloraError } from "../errors.js";
 import type { EvaluationProgress } from "./ask.js";
+import type { ContaminationCheck } from "./contamination.js";
 import { SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
 import type { GenerationTask } from "./task.js";
 
@@ -11,7 +12,7 @@ export interface EvaluateOptions {
   adapters?: ReadonlyArray<{ path: string; scale?: number }>;
   /** A task's name, or a task of one's own. */
   task: string | GenerationTask;
-  /** Path of the task's data file. */
+  /** Path of the task's data file, or of a folder that holds it under a published name. */
   data: string;
   /** Asks the first so many questions only. */
   limit?: number;
@@ -25,6 +26,13 @@ export interface EvaluateOptions {
   sequences?: number;
   /** KV cells of all sequences together; default: as many as the longest questions need. */
   contextSize?: number;
+  /**
+   * Cuts the beginning of the user's text where a prompt would leave no room for maxTokens in a sequence; system prompt
+   * and template stay. Default false: such a question is an error.
+   */
+  truncateLeft?: boolean;
+  /** Adds to the result which questions occur in training rows; see {@link checkBenchmarks}. */
+  contamination?: ContaminationCheck;
   /** Default: all cores that this process may use. */
   threads?: number;
   /** JSON lines file that gets every answer as it comes, mode 0600; a second run of the same kind goes on from it. */
@@ -38,7 +46,9 @@ export interface EvaluateOptions {
 }
 
 /** The options with a default, filled in. */
-export type EvaluateSettings = Required<Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences">>;
+export type EvaluateSettings = Required<
+  Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences" | "truncateLeft">
+>;
 
 const DEFAULT_SAMPLER: SamplerPreset = "llama-cpp-python-2023";
 const DEFAULT_SEQUENCES = 8;
@@ -53,6 +63,7 @@ export function checkOptions(options: EvaluateOptions, task: GenerationTask): Ev
     seed: options.seed ?? 0,
     maxTokens: options.maxTokens ?? task.maxTokens,
     sequences: options.sequences ?? DEFAULT_SEQUENCES,
+    truncateLeft: options.truncateLeft ?? false,
   };
   checkSampler(settings.sampler);
   checkInteger("seed", settings.seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);

@@ -1,4 +1,6 @@
 import { renderChatML } from "../chat/chatml.js";
+import { recordError } from "../data/formats/record.js";
+import type { ChatMessage } from "../data/rows.js";
 import { isMediloraError, MediloraError } from "../errors.js";
 import { sha256Text } from "../util/hash.js";
 import type { GenerationTask } from "./task.js";
@@ -11,6 +13,8 @@ export interface PreparedQuestion {
   prompt: string;
   /** Of the prompt's UTF-8 bytes. */
   promptSha256: string;
+  /** What the prompt renders. */
+  messages: readonly ChatMessage[];
 }
 
 /**
@@ -20,22 +24,33 @@ export interface PreparedQuestion {
  */
 export async function prepareQuestions(task: GenerationTask, path: string): Promise<PreparedQuestion[]> {
   const records = await task.load(path);
+  const ids = new Set<string>();
   return records.map((record) => {
     const id = task.id(record);
-    const gold = task.gold(record);
-    if (!task.labels.includes(gold))
-      throw new MediloraError(
-        "DATA_INVALID",
-        `${path}, question ${id}: the gold label is none of ${task.labels.join(", ")}. Correct the record.`,
-      );
-    const prompt = renderPrompt(task, record, `${path}, question ${id}`);
-    return { id, gold, prompt, promptSha256: sha256Text(prompt) };
+    const where = `${path}, question ${id}`;
+    if (ids.has(id)) throw recordError(where, "the id occurs twice; give each question its own");
+    ids.add(id);
+    return prepareQuestion(task, record, id, where);
   });
 }
 
-function renderPrompt(task: GenerationTask, record: unknown, where: string): string {
+function prepareQuestion(task: GenerationTask, record: unknown, id: string, where: string): PreparedQuestion {
+  const gold = located(where, () => task.gold(record));
+  if (!task.labels.includes(gold))
+    throw recordError(where, `the gold label is none of ${task.labels.join(", ")}; correct the record`);
+  const messages = located(where, () => task.messages(record));
+  const prompt = located(where, () => renderPrompt(messages));
+  return { id, gold, prompt, promptSha256: sha256Text(prompt), messages };
+}
+
+/** ChatML up to the header of the assistant's turn. @throws MediloraError `DATA_INVALID` for content that forges a turn */
+export function renderPrompt(messages: readonly ChatMessage[]): string {
+  return renderChatML(messages, { addGenerationPrompt: true }).text;
+}
+
+function located<T>(where: string, body: () => T): T {
   try {
-    return renderChatML(task.messages(record), { addGenerationPrompt: true }).text;
+    return body();
   } catch (error) {
     if (!isMediloraError(error)) throw error;
     throw new MediloraError(error.code, `${where}: ${error.message}`, { cause: error });

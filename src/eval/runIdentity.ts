@@ -16,9 +16,10 @@ export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" |
  * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED` (between two files)
  */
 export async function identify(options: EvaluateOptions, task: GenerationTask, llamaCpp: string): Promise<RunIdentity> {
+  const { name, version, labels, definition } = task;
   return {
     ...(await identifyModel(options)),
-    task: { name: task.name, version: task.version, labels: [...task.labels] },
+    task: { name, version, labels: [...labels], ...(definition !== undefined && { definition }) },
     data: await identifyFile(options.data, options.signal),
     extraction: task.extraction.id,
     versions: runVersions(llamaCpp),
@@ -46,15 +47,18 @@ export function runVersions(llamaCpp: string): EvaluationResult["versions"] {
   return { medilora: packageVersion(), llamaCpp, node: process.versions.node };
 }
 
-export function runKey(run: RunIdentity, settings: EvaluateSettings): RunKey {
+/** @param contextSize as the caller gave it */
+export function runKey(run: RunIdentity, settings: EvaluateSettings, contextSize: number | undefined): RunKey {
   return {
     model: run.model.sha256,
     adapters: run.adapters.map(({ sha256, scale }) => ({ sha256, scale })),
     task: taskId(run.task),
+    ...(run.task.definition !== undefined && { definition: run.task.definition }),
     data: run.data.sha256,
     sampler: settings.sampler,
     seed: settings.seed,
     maxTokens: settings.maxTokens,
+    ...(settings.truncateLeft && { truncateLeft: contextSize ?? "model" }),
     extraction: run.extraction,
     medilora: run.versions.medilora,
     llamaCpp: run.versions.llamaCpp,

@@ -218,7 +218,7 @@ describe("questions", () => {
       if (i === 2) delete record.final_decision;
     });
     const run = evaluateWith(runtime, { model, task: "pubmedqa", data: unlabelled });
-    await assert.rejects(run, fails("DATA_INVALID", /q3 has no final_decision/));
+    await assert.rejects(run, fails("DATA_INVALID", /question q3: field final_decision is missing/));
     assert.equal(runtime.opened.length, 0);
   });
 });

@@ -121,7 +121,10 @@ export class EndpointBackend implements SynthesisBackend {
     if (status === undefined)
       return new MediloraError("NETWORK_FAILED", `${url} cannot be reached. Check the address; what is done is kept.`);
     if (status === 429 || status >= 500)
-      return new MediloraError("NETWORK_FAILED", `${url} answers with status ${status}. Try later; what is done is kept.`);
+      return new MediloraError(
+        "NETWORK_FAILED",
+        `${url} answers with status ${status}. Try later; what is done is kept.`,
+      );
     return new MediloraError(
       "ARGUMENT_INVALID",
       `${url} refuses with status ${status}. Check the URL, the model's name and the API key.`,

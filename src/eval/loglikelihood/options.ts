@@ -14,7 +14,7 @@ export interface LikelihoodProgress {
 
 type CommonOptions = Pick<
   EvaluateOptions,
-  "model" | "adapters" | "contextSize" | "threads" | "answersFile" | "overwrite" | "signal"
+  "model" | "adapters" | "contextSize" | "threads" | "answersFile" | "overwrite" | "signal" | "contamination"
 >;
 
 export interface LikelihoodOptions extends CommonOptions {

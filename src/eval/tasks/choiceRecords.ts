@@ -23,7 +23,8 @@ export async function* readQuestions(
     yield { id: recordId(record), where: record.where, ...toQuestion(record) };
 }
 
-function recordId(record: SourceRecord): string {
+/** Its own id, else `row-<n>`. */
+export function recordId(record: SourceRecord): string {
   return typeof record.value.id === "string"
     ? (optionalString(record, "id") ?? `row-${record.row}`)
     : `row-${record.row}`;
