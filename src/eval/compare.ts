@@ -24,7 +24,8 @@ export interface EvaluationComparison {
  * @throws MediloraError `ARGUMENT_INVALID` for another task, other questions or other gold labels
  */
 export function compareEvaluations(first: EvaluationResult, second: EvaluationResult): EvaluationComparison {
-  const pairs = pairItems(first, second);
+  checkSameTask(first, second);
+  const pairs = pairItems(first.items, second.items);
   const right = ({ extracted, gold }: EvaluationItem) => Number(extracted === gold);
   const valid = ({ extracted }: EvaluationItem) => Number(extracted !== null);
   const difference = (score: (item: EvaluationItem) => number): Difference =>
@@ -44,20 +45,39 @@ export function compareEvaluations(first: EvaluationResult, second: EvaluationRe
   };
 }
 
-function pairItems(first: EvaluationResult, second: EvaluationResult): Array<[EvaluationItem, EvaluationItem]> {
-  if (taskId(first.task) !== taskId(second.task))
-    throw incomparable(`the tasks differ (${taskId(first.task)} and ${taskId(second.task)})`);
-  const others = new Map(second.items.map((item) => [item.id, item]));
-  const pairs = first.items.map((item): [EvaluationItem, EvaluationItem] => {
+/** What is paired: the answers to one question. */
+interface Pairable {
+  id: string;
+  gold: string | readonly number[];
+}
+
+/**
+ * Pairs the answers of two models to the same questions, in the first one's order.
+ * @throws MediloraError `ARGUMENT_INVALID` for other questions or other gold labels
+ */
+export function pairItems<Item extends Pairable>(first: readonly Item[], second: readonly Item[]): Array<[Item, Item]> {
+  const others = new Map(second.map((item) => [item.id, item]));
+  const pairs = first.map((item): [Item, Item] => {
     const other = others.get(item.id);
     if (other === undefined) throw incomparable(`only the first one answers question ${item.id}`);
-    if (other.gold !== item.gold) throw incomparable(`the gold labels of question ${item.id} differ`);
+    if (String(other.gold) !== String(item.gold)) throw incomparable(`the gold labels of question ${item.id} differ`);
     others.delete(item.id);
     return [item, other];
   });
   const [extra] = others.keys();
   if (extra !== undefined) throw incomparable(`only the second one answers question ${extra}`);
   return pairs;
+}
+
+/** @throws MediloraError `ARGUMENT_INVALID` unless two results are of the same task and version */
+export function checkSameTask(
+  first: { task: { name: string; version: number; definition?: string } },
+  second: typeof first,
+): void {
+  if (taskId(first.task) !== taskId(second.task))
+    throw incomparable(`the tasks differ (${taskId(first.task)} and ${taskId(second.task)})`);
+  if (first.task.definition !== second.task.definition)
+    throw incomparable(`the definitions of ${taskId(first.task)} differ`);
 }
 
 function incomparable(reason: string): MediloraError {

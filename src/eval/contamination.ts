@@ -75,7 +75,10 @@ async function questionTexts(
   const questions = await prepareQuestions(task, await resolveTaskFile(task, data));
   return questions.map(({ id, messages }) => [
     `${task.name}/${id}`,
-    messages.filter(({ role }) => role === "user").map(({ content }) => content),
+    messages
+      .filter(({ role }) => role === "user")
+      .slice(-1)
+      .map(({ content }) => content),
   ]);
 }
 

@@ -3,6 +3,7 @@ import { compareEvaluations } from "../eval/compare.js";
 import type { EvaluationResult } from "../eval/evaluationResult.js";
 import type { Interval } from "../eval/intervals.js";
 import { taskId } from "../eval/task.js";
+import { contaminationLines } from "./contaminationText.js";
 import { formatBytes, formatCount, formatP, formatPercent, formatPoints } from "./format.js";
 import { markdownTable, renderTable, type TableColumn, type TableOptions } from "./table.js";
 
@@ -14,13 +15,13 @@ import { markdownTable, renderTable, type TableColumn, type TableOptions } from 
  * @returns lines, joined by newlines, without one at the end
  */
 export function evaluationTable(results: readonly EvaluationResult[], options: TableOptions = {}): string {
-  const table = renderTable(tableColumns(results), tableRows(results), options);
+  const table = renderTable(modelColumns(results), tableRows(results), options);
   return [table, ...tableLines(results)].join("\n");
 }
 
 /** {@link evaluationTable} in GitHub's Markdown, the lines as a list. */
 export function evaluationMarkdown(results: readonly EvaluationResult[]): string {
-  return [markdownTable(tableColumns(results), tableRows(results)), "", ...markdownList(tableLines(results))].join(
+  return [markdownTable(modelColumns(results), tableRows(results)), "", ...markdownList(tableLines(results))].join(
     "\n",
   );
 }
@@ -30,7 +31,8 @@ export function markdownList(lines: readonly string[]): string[] {
   return lines.map((line) => `- ${line.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}`);
 }
 
-function tableColumns(results: readonly EvaluationResult[]): TableColumn[] {
+/** A column a model, behind one for the rows' titles. */
+export function modelColumns(results: ReadonlyArray<Pick<EvaluationResult, "model" | "adapters">>): TableColumn[] {
   return [{ title: "Model" }, ...results.map((result): TableColumn => ({ title: modelName(result), align: "right" }))];
 }
 
@@ -45,6 +47,9 @@ function tableRows(results: readonly EvaluationResult[]): string[][] {
   return [
     row("Valid responses", ({ metrics, intervals }) => formatPercent(metrics.validRate, intervals.validRate)),
     row("Accuracy", ({ metrics, intervals }) => formatPercent(metrics.accuracy, intervals.accuracy)),
+    ...(results.some(({ contamination }) => contamination !== undefined)
+      ? [row("Accuracy, clean questions", cleanAccuracy)]
+      : []),
     row("Accuracy of valid", ({ metrics, intervals }) =>
       optionalPercent(metrics.accuracyOfValid, intervals.accuracyOfValid),
     ),
@@ -54,6 +59,13 @@ function tableRows(results: readonly EvaluationResult[]): string[][] {
     row("Invalid", ({ metrics }) => formatCount(metrics.n - metrics.valid)),
     row("File size", fileSizes),
   ];
+}
+
+/** Of the questions that do not occur in training rows: "61.0% [52.0, 69.3] (118)". */
+export function cleanAccuracy({ contamination }: EvaluationResult): string {
+  if (!contamination?.clean) return "n/a";
+  const { metrics, accuracy } = contamination.clean;
+  return `${formatPercent(metrics.accuracy, accuracy)} (${formatCount(metrics.n)})`;
 }
 
 function optionalPercent(share: number | null, interval: Interval | null): string {
@@ -71,6 +83,7 @@ function tableLines(results: readonly EvaluationResult[]): string[] {
     ...attributed(results.map((result) => [runLine(result)])),
     "In brackets: 95% intervals (Wilson; bootstrap over questions for macro-F1).",
     ...(first && second && third === undefined ? differenceLines(first, second) : []),
+    ...attributed(results.map(({ contamination }) => contaminationLines(contamination))),
     ...attributed(results.map(({ notes }) => notes)),
     ...attributed(results.map(({ notice }) => [notice])),
   ];
@@ -89,7 +102,8 @@ export function attributed(linesOf: ReadonlyArray<readonly string[]>): string[] 
   });
 }
 
-function runLine({ task, extraction, sampler, seed }: EvaluationResult): string {
+/** What a run was, in a line. */
+export function runLine({ task, extraction, sampler, seed }: EvaluationResult): string {
   return `${taskId(task)}, answers read by ${extraction}; sampler ${sampler.preset}: ${sampler.description}; seed ${seed}.`;
 }
 

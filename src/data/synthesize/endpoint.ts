@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { MediloraError } from "../../errors.js";
+import { isPrivateTransport } from "../../util/url.js";
 import type { ChatMessage } from "../rows.js";
 import type { Completion, CompletionRequest, SynthesisBackend } from "./backend.js";
 
@@ -138,8 +139,7 @@ function checkUrl(text: string): URL {
     throw new MediloraError("ARGUMENT_INVALID", "endpoint is not a URL. Give one like https://host/v1.");
   if (url.username !== "" || url.password !== "" || url.search !== "")
     throw new MediloraError("ARGUMENT_INVALID", "endpoint must hold no password and no query. Give the key apart.");
-  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback))
+  if (!isPrivateTransport(url))
     throw new MediloraError("ARGUMENT_INVALID", "endpoint must be https: medical text must not travel in the clear.");
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
   return url;
