@@ -3,7 +3,16 @@ import { type BenchmarkResult, compareResults, isGenerated, type MetricDifferenc
 import type { EvaluationResult } from "../eval/evaluationResult.js";
 import type { LikelihoodResult } from "../eval/loglikelihood/result.js";
 import { contaminationLines } from "./contaminationText.js";
-import { attributed, cleanAccuracy, fileSizes, markdownList, modelColumns, runLine } from "./evaluationTable.js";
+import {
+  answerRows,
+  attributed,
+  cleanAccuracy,
+  fileSizes,
+  markdownList,
+  modelColumns,
+  optionalPercent,
+  runLine,
+} from "./evaluationTable.js";
 import { formatCount, formatP, formatPercent, formatPoints } from "./format.js";
 import { cleanMean, cleanScore, formatScore, likelihoodRunLine } from "./likelihoodTable.js";
 import { markdownTable, renderTable, type TableOptions } from "./table.js";
@@ -45,6 +54,7 @@ function contents(
 ): { rows: string[][]; lines: string[] } {
   const compared = blocks.map((results) => compareBlock(results, reference));
   const rows = blocks.flatMap((results, i) => blockRows(results, compared[i]!, reference));
+  if (blocks.length === 1) rows.push(...answerRowsOf(blocks[0]!));
   return {
     rows: [...rows, ["File size", ...blocks[0]!.map(fileSizes)]],
     lines: [
@@ -59,6 +69,12 @@ function contents(
       ...new Set(blocks.flat().map(({ notice }) => notice)),
     ],
   };
+}
+
+/** None for log-likelihoods. */
+function answerRowsOf(results: readonly BenchmarkResult[]): string[][] {
+  const generated = results.filter(isGenerated);
+  return generated.length === 0 ? [] : answerRows(generated);
 }
 
 interface ComparedBlock {
@@ -112,6 +128,10 @@ function generatedRows(results: readonly EvaluationResult[], below: Below, isChe
       ...results.map(({ metrics, intervals }) => formatPercent(metrics.validRate, intervals.validRate)),
     ],
     ...below(name, "valid_rate"),
+    [
+      `${name} accuracy of valid`,
+      ...results.map(({ metrics, intervals }) => optionalPercent(metrics.accuracyOfValid, intervals.accuracyOfValid)),
+    ],
     [`${name} macro-F1`, ...results.map(({ metrics, intervals }) => formatPercent(metrics.macroF1, intervals.macroF1))],
     [`${name} questions`, ...results.map(({ metrics }) => formatCount(metrics.n))],
   ];

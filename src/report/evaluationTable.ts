@@ -43,7 +43,6 @@ export function modelName({ model, adapters }: Pick<EvaluationResult, "model" | 
 
 function tableRows(results: readonly EvaluationResult[]): string[][] {
   const row = (title: string, cell: (result: EvaluationResult) => string) => [title, ...results.map(cell)];
-  const labels = [...new Set(results.flatMap(({ task }) => task.labels))];
   return [
     row("Valid responses", ({ metrics, intervals }) => formatPercent(metrics.validRate, intervals.validRate)),
     row("Accuracy", ({ metrics, intervals }) => formatPercent(metrics.accuracy, intervals.accuracy)),
@@ -55,9 +54,17 @@ function tableRows(results: readonly EvaluationResult[]): string[][] {
     ),
     row("Macro-F1", ({ metrics, intervals }) => formatPercent(metrics.macroF1, intervals.macroF1)),
     row("Questions", ({ metrics }) => formatCount(metrics.n)),
-    ...labels.map((label) => row(`Answered ${label} (gold)`, (result) => labelCounts(result, label))),
-    row("Invalid", ({ metrics }) => formatCount(metrics.n - metrics.valid)),
+    ...answerRows(results),
     row("File size", fileSizes),
+  ];
+}
+
+/** How often each label was answered, behind it how often it is right; and invalid answers. */
+export function answerRows(results: readonly EvaluationResult[]): string[][] {
+  const labels = [...new Set(results.flatMap(({ task }) => task.labels))];
+  return [
+    ...labels.map((label) => [`Answered ${label} (gold)`, ...results.map((result) => labelCounts(result, label))]),
+    ["Invalid", ...results.map(({ metrics }) => formatCount(metrics.n - metrics.valid))],
   ];
 }
 
@@ -68,7 +75,8 @@ export function cleanAccuracy({ contamination }: EvaluationResult): string {
   return `${formatPercent(metrics.accuracy, accuracy)} (${formatCount(metrics.n)})`;
 }
 
-function optionalPercent(share: number | null, interval: Interval | null): string {
+/** A percentage, or "n/a" where there is none. */
+export function optionalPercent(share: number | null, interval: Interval | null): string {
   return share === null || interval === null ? "n/a" : formatPercent(share, interval);
 }
 

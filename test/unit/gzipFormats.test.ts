@@ -44,7 +44,10 @@ describe("gzip", () => {
   it("cut short or damaged is named", async () => {
     const whole = gzipSync(jsonLines(Array.from({ length: 50_000 }, (_, i) => ({ id: `x${(i * 7919) % 65521}` }))));
     const cut = await folder.write("cut.jsonl.gz", whole.subarray(0, whole.length - 20));
-    await assert.rejects(collect(readRecords(cut)), refused("DATA_INVALID", /cut\.jsonl\.gz: the gzip file is damaged/));
+    await assert.rejects(
+      collect(readRecords(cut)),
+      refused("DATA_INVALID", /cut\.jsonl\.gz: the gzip file is damaged/),
+    );
     const broken = Buffer.from(whole);
     broken.fill(0xff, whole.length / 2, whole.length / 2 + 64);
     const path = await folder.write("broken.jsonl.gz", broken);

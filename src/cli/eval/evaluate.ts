@@ -1,0 +1,157 @@
+import { MediloraError } from "../../errors.js";
+import type { BenchmarkResult } from "../../eval/benchmarkResults.js";
+import { type ContaminationCheck, checkBenchmarks } from "../../eval/contamination.js";
+import { dumpRequests } from "../../eval/dumpRequests.js";
+import { evaluate } from "../../eval/evaluate.js";
+import { evaluateLikelihood } from "../../eval/loglikelihood/evaluateLikelihood.js";
+import { prepareRun } from "../../eval/loglikelihood/prepare.js";
+import { prepareQuestions } from "../../eval/questions.js";
+import { resolveTaskFile } from "../../eval/taskFile.js";
+import { isLikelihood } from "../../eval/tasks/index.js";
+import { formatDuration } from "../../report/format.js";
+import type { CliContext } from "../run.js";
+import { download } from "./download.js";
+import { answersFileOf, type EvalFlags, type ModelArgument, parseModel } from "./flags.js";
+import { printResults } from "./print.js";
+import { type Benchmark, namedTasks, type Selection, selectBenchmarks } from "./select.js";
+
+/** Downloads, dumps or evaluates, as the flags say, and prints what came of it. */
+export async function evaluateModels(texts: readonly string[], flags: EvalFlags, context: CliContext): Promise<void> {
+  const tasks = await namedTasks(flags);
+  checkKinds(flags, tasks);
+  const models = texts.map(parseModel);
+  refuseSameNames(models, flags);
+  if (flags.download) await download(tasks, flags, context, models.length === 0);
+  if (flags.download && models.length === 0) return;
+  const selection = await selectBenchmarks(tasks, flags);
+  if (flags.dumpRequests !== undefined) return dump(flags.dumpRequests, selection, flags, context);
+  for (const { task, files } of selection.skipped)
+    context.out.note(`${task} is left out, its file is absent: ${files}`);
+  if (selection.benchmarks.length > 1) await checkData(selection.benchmarks, flags);
+  const contamination = await checkContamination(selection.benchmarks, flags, context);
+  const blocks: BenchmarkResult[][] = [];
+  for (const benchmark of selection.benchmarks) {
+    const block: BenchmarkResult[] = [];
+    for (const model of models) {
+      const several = { models: models.length > 1, tasks: selection.benchmarks.length > 1 };
+      block.push(await evaluateOne(model, benchmark, { flags, several, contamination, context }));
+    }
+    blocks.push(block);
+  }
+  printResults(blocks, selection, flags, context);
+}
+
+async function dump(output: string, { benchmarks }: Selection, flags: EvalFlags, { out }: CliContext): Promise<void> {
+  const [benchmark, other] = benchmarks;
+  if (benchmark === undefined || other !== undefined)
+    throw new MediloraError("ARGUMENT_INVALID", "--dump-requests takes one benchmark. Name it by --task.");
+  const { limit, shots } = flags;
+  const requests = await dumpRequests({ ...benchmark, output, limit, shots });
+  if (flags.json) out.json({ output, requests });
+  else out.data(`${output}: ${requests} requests`);
+}
+
+/** All files are read before the first model runs: a broken one must not show after hours. */
+async function checkData(benchmarks: readonly Benchmark[], { shots = 0 }: EvalFlags): Promise<void> {
+  for (const { task, data } of benchmarks)
+    if (isLikelihood(task)) await prepareRun(task, data, shots);
+    else await prepareQuestions(task, await resolveTaskFile(task, data));
+}
+
+async function checkContamination(
+  benchmarks: readonly Benchmark[],
+  { contamination: training }: EvalFlags,
+  { out, signal }: CliContext,
+): Promise<ContaminationCheck | undefined> {
+  if (training === undefined) return undefined;
+  const check = await checkBenchmarks({ training, benchmarks, signal });
+  out.note(`compared with ${check.rows} training rows`);
+  return check;
+}
+
+interface Run {
+  flags: EvalFlags;
+  several: { models: boolean; tasks: boolean };
+  contamination: ContaminationCheck | undefined;
+  context: CliContext;
+}
+
+async function evaluateOne(model: ModelArgument, { task, data }: Benchmark, run: Run): Promise<BenchmarkResult> {
+  const { flags, contamination, context } = run;
+  const { limit, sequences, threads, overwrite, contextSize } = flags;
+  const adapters = [...(flags.adapter ?? []), ...model.adapters];
+  const answersFile = answersFileFor(model, task.name, run);
+  const common = {
+    ...{ model: model.model, data, limit, sequences, threads, overwrite, contextSize, adapters, contamination },
+    ...(answersFile !== undefined && { answersFile }),
+    signal: context.signal,
+  };
+  const report = progressLine(`${model.name} ${task.name}`, context);
+  if (isLikelihood(task)) {
+    const { shots, bos } = flags;
+    const onProgress = (progress: Progress) => report(progress, "");
+    return evaluateLikelihood({ ...common, task, shots, ...(bos && { addBos: true }), onProgress });
+  }
+  const { sampler, seed, maxTokens, truncateLeft } = flags;
+  return evaluate({
+    ...common,
+    ...{ task, sampler, seed, maxTokens, truncateLeft },
+    onProgress: (progress) => report(progress, `${progress.validSoFar} valid  `),
+  });
+}
+
+/** Of several models or tasks, each gets a file of its own. */
+function answersFileFor(model: ModelArgument, task: string, { flags, several }: Run): string | undefined {
+  const parts = [...(several.models ? [model.name] : []), ...(several.tasks ? [task] : [])];
+  return flags.answers === undefined ? undefined : answersFileOf(flags.answers, parts);
+}
+
+interface Progress {
+  done: number;
+  total: number;
+  questionsPerSecond: number;
+  etaSeconds: number;
+}
+
+function progressLine(label: string, { out }: CliContext): (progress: Progress, more: string) => void {
+  const meter = out.progress(`eval ${label}`);
+  return ({ done, total, questionsPerSecond, etaSeconds }, more) =>
+    meter.update(
+      done,
+      total,
+      `${done}/${total} questions  ${more}${questionsPerSecond.toFixed(1)}/s  ETA ${formatDuration(etaSeconds)}`,
+    );
+}
+
+/** Options of a kind of task that is not among the tasks would be ignored silently. */
+function checkKinds(flags: EvalFlags, tasks: ReadonlyArray<Benchmark["task"]>): void {
+  const scored = tasks.filter(isLikelihood);
+  if (scored.length === tasks.length)
+    refuse(flags, ["sampler", "seed", "maxTokens", "truncateLeft"], "is for generated answers", tasks);
+  if (scored.length === 0) refuse(flags, ["shots", "bos"], "is for choices scored by log-likelihood", tasks);
+}
+
+function refuse(
+  flags: EvalFlags,
+  names: ReadonlyArray<keyof EvalFlags>,
+  reason: string,
+  tasks: ReadonlyArray<Benchmark["task"]>,
+): void {
+  const given = names.find((name) => flags[name] !== undefined);
+  if (given === undefined) return;
+  const option = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const none = tasks.length === 1 ? `${tasks[0]!.name} is none` : "none of the tasks is one";
+  throw new MediloraError("ARGUMENT_INVALID", `--${option} ${reason}; ${none}. Leave it out.`);
+}
+
+/** Models of one name would share an answers file. */
+function refuseSameNames(models: readonly ModelArgument[], { answers }: EvalFlags): void {
+  if (answers === undefined) return;
+  const names = models.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `Two models are named ${twice}, so their answers would go into one file. Evaluate them apart, or rename one.`,
+    );
+}
