@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileError, MediloraError } from "../../errors.js";
 import { DataFolder } from "../dataFolder.js";
@@ -39,7 +39,7 @@ type SingleTask = GenerationTask | LikelihoodTask;
  * Fetches the published files of benchmarks into a folder, where evaluations find them. Files of tasks that are there
  * stay as they are, so that a repeated call goes on where the last one stopped. Each new file is read once, whole.
  * @throws MediloraError `ARGUMENT_INVALID` for an unknown task, `NETWORK_FAILED`, `DATA_INVALID` for a file that is not the
- *   task's, `ABORTED`, `DISK_FULL`, `FILE_WRITE`
+ *   task's, which is removed, `ABORTED`, `DISK_FULL`, `FILE_WRITE`
  */
 export async function downloadBenchmarks(options: DownloadOptions): Promise<Downloaded> {
   const result: Downloaded = { files: [], present: [], unavailable: [], different: [] };
@@ -69,8 +69,13 @@ async function downloadTask(task: SingleTask, options: DownloadOptions, result: 
     result.unavailable.push({ task: task.name, files: task.files });
     return;
   }
-  result.files.push(...(await fetchAll(source, options)));
-  const questions = await countQuestions(task, options.folder);
+  const files = await fetchAll(source, options);
+  const questions = await countQuestions(task, options.folder).catch(async (error: unknown) => {
+    // Left there, it would pass for the task's file the next time.
+    for (const { path } of files) await rm(path, { force: true });
+    throw error;
+  });
+  result.files.push(...files);
   const { questions: published = questions } = source;
   if (questions !== published) result.different.push({ task: task.name, questions, published });
 }
