@@ -19,6 +19,7 @@ before(async () => {
   await mkdir(folder.path("bench"));
   await folder.write("bench/ARC-Easy.jsonl", jsonLines([{ question: "q", choices: ["a", "b"], answer: 0 }]));
   await folder.write("bench/openbookqa.jsonl", jsonLines([{ question: "q", choices: ["a"], answer: 0 }]));
+  await folder.write("m.gguf", "no weights");
   await folder.write("own.jsonl", jsonLines([{ q: "?", g: "yes" }]));
   await folder.write(
     "own.yaml",
@@ -69,6 +70,8 @@ describe("medilora-eval, before a model is loaded", () => {
     [["--download", "--task", "own.yaml"], 2, /--download is for built-in benchmarks/],
     [["a/m.gguf", "b/m.gguf", "--task", "own.yaml", "--answers", "x"], 2, /Two models are named m/],
     [["--dump-requests", "out.jsonl", "--task", "own.yaml,arc_easy", "--data", "bench"], 2, /takes one benchmark/],
+    [["m.gguf", "typo.gguf", "--task", "own.yaml"], 1, /typo\.gguf does not exist/],
+    [["m.gguf", "m.gguf+none.gguf:2", "--task", "own.yaml"], 1, /none\.gguf does not exist/],
     [["m.gguf", "--task", "own.yaml", "--contamination", "none.jsonl"], 1, /none\.jsonl does not exist/],
   ];
   for (const [args, code, message] of refused)

@@ -256,7 +256,10 @@ describe("medilora-eval", () => {
         ["m.gguf", "--task", "arc_easy", "--max-tokens", "5"],
         /--max-tokens is for generated answers; arc_easy is none/,
       ],
-      [["m.gguf", "--shots", "5"], /--shots is for choices scored by log-likelihood; pubmedqa is none/],
+      [
+        ["m.gguf", "--task", "pubmedqa", "--shots", "5"],
+        /--shots is for choices scored by log-likelihood; pubmedqa is none/,
+      ],
       [["--task", "arc_easy"], /missing required argument 'models'/],
     ];
     for (const [args, message] of cases) {

@@ -1,4 +1,5 @@
-import { MediloraError } from "../../errors.js";
+import { access } from "node:fs/promises";
+import { fileError, MediloraError } from "../../errors.js";
 import type { BenchmarkResult } from "../../eval/benchmarkResults.js";
 import { type ContaminationCheck, checkBenchmarks } from "../../eval/contamination.js";
 import { dumpRequests } from "../../eval/dumpRequests.js";
@@ -27,6 +28,7 @@ export async function evaluateModels(texts: readonly string[], flags: EvalFlags,
   if (flags.dumpRequests !== undefined) return dump(flags.dumpRequests, selection, flags, context);
   for (const { task, files } of selection.skipped)
     context.out.note(`${task} is left out, its file is absent: ${files}`);
+  await checkModels(models, flags);
   if (selection.benchmarks.length > 1) await checkData(selection.benchmarks, flags);
   const contamination = await checkContamination(selection.benchmarks, flags, context);
   const blocks: BenchmarkResult[][] = [];
@@ -49,6 +51,15 @@ async function dump(output: string, { benchmarks }: Selection, flags: EvalFlags,
   const requests = await dumpRequests({ ...benchmark, output, limit, shots });
   if (flags.json) out.json({ output, requests });
   else out.data(`${output}: ${requests} requests`);
+}
+
+/** A misspelt second model must not show after the first one's hours. */
+async function checkModels(models: readonly ModelArgument[], { adapter = [] }: EvalFlags): Promise<void> {
+  const adapters = [...adapter, ...models.flatMap((model) => model.adapters)];
+  for (const path of [...models.map(({ model }) => model), ...adapters.map((one) => one.path)])
+    await access(path).catch((error) => {
+      throw fileError(error, path, "read");
+    });
 }
 
 /** All files are read before the first model runs: a broken one must not show after hours. */
