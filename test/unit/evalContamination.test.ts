@@ -24,14 +24,11 @@ before(async () => {
   const row = (question: string) => ({ question, choices: ["right", "wrong choice"], answer: 0 });
   await folder.write("ARC-Easy.jsonl", jsonLines([row(numbered("leak", 13)), row(numbered("fresh", 14)), row("Why?")]));
   await folder.write("openbookqa.jsonl", jsonLines([row(numbered("leak", 14))]));
-  // The task's own preamble is in every training row; it must not count.
+  await folder.write("anatomy_test.csv", "Which is it here?,a,b,c,d,A\n");
   training = await folder.write(
     "train.jsonl",
     jsonLines([
-      {
-        id: "t1",
-        text: `The following are multiple choice questions (with answers) about everything else there is to know today.`,
-      },
+      { id: "t1", text: "The following are multiple choice questions (with answers) about anatomy. Which is it now?" },
       {
         id: "t2",
         messages: [
@@ -91,6 +88,14 @@ describe("contamination in the result of", () => {
     const table = benchmarkTable([[result, result]]);
     assert.match(table, /arc_easy, clean questions +│ +0\.0% ± 0\.0 \(2\) │ +0\.0% ± 0\.0 \(2\)/);
     assert.match(table, /gpt4all, plain mean, clean questions/);
+  });
+
+  it("a task with a preamble: only the question itself is looked up", async () => {
+    const benchmark = { task: "mmlu_anatomy", data: root };
+    const contamination = await checkBenchmarks({ training: [training], benchmarks: [benchmark] });
+    const result = await evaluateLikelihoodWith(scoring(), { model, ...benchmark, contamination });
+    assert.deepEqual(result.contamination!.overlaps, []);
+    assert.equal(result.contamination!.questions, 1);
   });
 
   it("questions that all overlap: no clean score", async () => {
