@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answersFileOf } from "../../dist/cli/commands/eval.js";
-import { type StrategyFlags, strategiesOf } from "../../dist/cli/commands/evalStrategies.js";
+import { type StrategyFlags, strategiesOf } from "../../dist/cli/eval/strategies.js";
 import { isMediloraError } from "../../dist/errors.js";
 import { runCli } from "./helpers/cli.js";
 import { temporaryFolder } from "./helpers/data.js";
@@ -51,13 +50,6 @@ test("a flag that lacks another one is refused by name", () => {
       () => strategiesOf(flags),
       (error) => isMediloraError(error) && error.code === "ARGUMENT_INVALID" && message.test(error.message),
     );
-});
-
-test("each column has an answers file of its own", () => {
-  assert.equal(answersFileOf("a/answers.jsonl", undefined), "a/answers.jsonl");
-  assert.equal(answersFileOf("a/answers.jsonl", undefined, "cot"), "a/answers.cot.jsonl");
-  assert.equal(answersFileOf("a/answers.jsonl", "m/base.gguf"), "a/answers.base.jsonl");
-  assert.equal(answersFileOf("a/answers.jsonl", "m/base.gguf", "cot"), "a/answers.base.cot.jsonl");
 });
 
 test("what the task does not take is refused before a model is opened", async () => {

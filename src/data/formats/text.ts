@@ -1,13 +1,12 @@
-import { createReadStream } from "node:fs";
-import { fileError } from "../../errors.js";
+import { readBytes } from "./bytes.js";
 import { recordError } from "./record.js";
 
 /** Longer lines and records are a file of another format; reading on would only fill the memory. */
 export const MAX_RECORD_BYTES = 64 * 2 ** 20;
 
 /**
- * The text of a UTF-8 file in pieces of about 64 KiB, without its byte order mark.
- * @throws MediloraError `DATA_INVALID` for bytes that are not UTF-8; `FILE_NOT_FOUND`, `FILE_READ`
+ * The text of a UTF-8 file, or one packed by gzip, in pieces of about 64 KiB, without its byte order mark.
+ * @throws MediloraError `DATA_INVALID` for bytes that are not UTF-8 or a damaged gzip file; `FILE_NOT_FOUND`, `FILE_READ`
  */
 export async function* readText(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -18,16 +17,12 @@ export async function* readText(path: string): AsyncGenerator<string> {
       throw recordError(path, "is not UTF-8; convert the file to UTF-8");
     }
   };
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) yield decode(chunk);
-    yield decode();
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
+  for await (const chunk of readBytes(path)) yield decode(chunk);
+  yield decode();
 }
 
 /**
- * The lines of a UTF-8 file, without their line feeds, counted from 1. Memory holds one line.
+ * The lines of a UTF-8 file, or one packed by gzip, without their line feeds, counted from 1. Memory holds one line.
  * @throws MediloraError `DATA_INVALID` with the line for bytes that are not UTF-8 and for a line above
  *   {@link MAX_RECORD_BYTES}; `FILE_NOT_FOUND`, `FILE_READ`
  */
@@ -41,26 +36,22 @@ export async function* readLines(path: string): AsyncGenerator<{ line: number; t
     size = 0;
     return { line: line++, text };
   };
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      let start = 0;
-      for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, start)) {
-        parts.push(chunk.subarray(start, end));
-        yield take();
-        start = end + 1;
-      }
-      parts.push(chunk.subarray(start));
-      size += chunk.length - start;
-      if (size > MAX_RECORD_BYTES)
-        throw recordError(
-          `${path}, line ${line}`,
-          `is longer than ${MAX_RECORD_BYTES} bytes; give a file with shorter lines`,
-        );
+  for await (const chunk of readBytes(path)) {
+    let start = 0;
+    for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, start)) {
+      parts.push(chunk.subarray(start, end));
+      yield take();
+      start = end + 1;
     }
-    if (size > 0) yield take();
-  } catch (error) {
-    throw fileError(error, path, "read");
+    parts.push(chunk.subarray(start));
+    size += chunk.length - start;
+    if (size > MAX_RECORD_BYTES)
+      throw recordError(
+        `${path}, line ${line}`,
+        `is longer than ${MAX_RECORD_BYTES} bytes; give a file with shorter lines`,
+      );
   }
+  if (size > 0) yield take();
 }
 
 function decodeLine(bytes: Buffer, where: string): string {
