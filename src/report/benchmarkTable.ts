@@ -59,7 +59,7 @@ function contents(
     rows: [...rows, ["File size", ...blocks[0]!.map(fileSizes)]],
     lines: [
       ...blocks.flatMap((results) => attributed(results.map((result) => [describeRun(result)]))),
-      "In brackets: 95% intervals (Wilson); behind ±: standard errors.",
+      "In brackets: 95% intervals (Wilson; bootstrap over questions for macro-F1); behind ±: standard errors.",
       ...(blocks[0]!.length > 1
         ? [`Differences are to result ${reference + 1}, with 95% intervals (paired bootstrap over questions).`]
         : []),

@@ -29,7 +29,13 @@ const cli = (...args: string[]) => runCli(args, { script });
 
 interface Printed {
   results: BenchmarkResult[];
-  comparisons?: Array<{ task: string; model: string; reference: string; metrics: MetricDifference[] }>;
+  comparisons?: Array<{
+    task: string;
+    model: string;
+    strategy?: string;
+    reference: string;
+    metrics: MetricDifference[];
+  }>;
   skipped?: Array<{ task: string }>;
 }
 
@@ -117,6 +123,42 @@ describe("medilora-eval on medtiny", () => {
     assert.match(table.stdout, /│ {3}difference to result 1 +│ +│ +[+-]?\d+\.\d points/);
     assert.match(table.stdout, /Not run: piqa/);
     assert.equal(table.stdout.split(MEDICAL_NOTICE).length, 2);
+  });
+
+  it("each model with its strategies, against the plain result of the reference", async () => {
+    const own = [path("asked.yaml"), "--sequences", "1", "--threads", "1", "--answers", path("votes.jsonl")];
+    const report = path("report.html");
+    const args = [medtiny, `${medtiny}+${adapter}`, "--task", ...own, "--self-consistency", "2", "--reference", "2"];
+    const { code, stdout, stderr } = await cli(...args, "--report", report, "--json");
+    assert.equal(code, 0, stderr);
+    const { results, comparisons } = JSON.parse(stdout) as Printed;
+    assert.deepEqual(
+      results.map(({ adapters, strategy }) => [adapters.length, strategy?.label]),
+      [0, 1].flatMap((count) => [
+        [count, undefined],
+        [count, "self-consistency 2"],
+      ]),
+    );
+    const reference = `${basename(medtiny)} + adapter.gguf`;
+    assert.deepEqual(
+      comparisons!.map((one) => [one.model, one.strategy, one.reference]),
+      [
+        [basename(medtiny), undefined, reference],
+        [basename(medtiny), "self-consistency 2", reference],
+        [reference, "self-consistency 2", reference],
+      ],
+    );
+    const page = await readFile(report, "utf8");
+    assert.ok(page.includes(`${reference}, self-consistency 2`));
+    // From the files: nothing is asked again.
+    const again = await cli(...args, "--json");
+    assert.deepEqual(
+      (JSON.parse(again.stdout) as Printed).results.map(({ timings }) => [timings.asked, timings.resumed]),
+      [6, 12, 6, 12].map((answers) => [0, answers]),
+    );
+    const table = await cli(...args);
+    assert.match(table.stdout, /│ {3}difference to result 3 +│ +[+-]?\d/);
+    assert.match(table.stdout, /│ Mean vote share +│ +n\/a │/);
   });
 
   it("says which questions the training rows hold, and scores the others", async () => {

@@ -85,4 +85,32 @@ describe("--truncate-left", () => {
     for (const other of [{ truncateLeft: false }, { contextSize: 64 }])
       await assert.rejects(run(1000, { answersFile, ...other }).result, { message: /: truncateLeft differs/ });
   });
+
+  it("cuts the prompt of every answer of a strategy", async () => {
+    const strategy = { selfConsistency: { samples: 2 } };
+    const { runtime, result } = run(FRAME + 8 + 4, { strategy });
+    const { items, notes } = await result;
+    assert.equal(runtime.prompts.filter((prompt) => prompt.includes("user\ncdefghij[")).length, 2);
+    assert.deepEqual(
+      items.map(({ cut, vote }) => [cut, vote!.ballots.length]),
+      [
+        [undefined, 2],
+        [12, 2],
+        [5, 2],
+      ],
+    );
+    assert.ok(notes.includes("4 of 6 prompts were too long: the beginning of the user's text was cut off."));
+  });
+
+  it("under a strategy belongs to the key of the answers, as the strategy does", async () => {
+    const answersFile = folder.path("votes.jsonl");
+    const strategy = { selfConsistency: { samples: 2 } };
+    await run(FRAME + 8 + 4, { answersFile, strategy }).result;
+    const again = run(FRAME + 8 + 4, { answersFile, strategy });
+    assert.equal((await again.result).timings.resumed, 6);
+    await assert.rejects(run(1000, { answersFile }).result, { message: /: strategy differs/ });
+    await assert.rejects(run(1000, { answersFile, strategy, truncateLeft: false }).result, {
+      message: /: truncateLeft differs/,
+    });
+  });
 });
