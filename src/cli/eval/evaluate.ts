@@ -28,6 +28,7 @@ export async function evaluateModels(texts: readonly string[], flags: EvalFlags,
   if (flags.download) await download(tasks, flags, context, models.length === 0);
   if (flags.download && models.length === 0) return;
   const selection = await selectBenchmarks(tasks, flags);
+  checkStrategies(flags, selection.benchmarks);
   if (flags.dumpRequests !== undefined) return dump(flags.dumpRequests, selection, flags, context);
   for (const { task, files } of selection.skipped)
     context.out.note(`${task} is left out, its file is absent: ${files}`);
@@ -171,15 +172,21 @@ function progressLine(
   };
 }
 
+const OF_GENERATED = "is for generated answers";
+
 /** Options of a kind of task that is not among the tasks would be ignored silently. */
 function checkKinds(flags: EvalFlags, tasks: ReadonlyArray<Benchmark["task"]>): void {
   const scored = tasks.filter(isLikelihood);
-  const ofGenerated = "is for generated answers";
-  if (scored.length === tasks.length) refuse(flags, ["sampler", "maxTokens", "truncateLeft"], ofGenerated, tasks);
-  if (scored.length === tasks.length && flags.shuffleChoices === undefined) refuse(flags, ["seed"], ofGenerated, tasks);
-  // A strategy is a column of the whole table: every task must take it.
-  if (scored.length > 0) refuse(flags, ["selfConsistency", "cot"], ofGenerated, scored.slice(0, 1));
+  if (scored.length === tasks.length) refuse(flags, ["sampler", "maxTokens", "truncateLeft"], OF_GENERATED, tasks);
+  if (scored.length === tasks.length && flags.shuffleChoices === undefined)
+    refuse(flags, ["seed"], OF_GENERATED, tasks);
   if (scored.length === 0) refuse(flags, ["shots", "bos"], "is for choices scored by log-likelihood", tasks);
+}
+
+/** A strategy is a column of the whole table, so that every task must take it; {@link rehearseStrategy} sees the rest. */
+function checkStrategies(flags: EvalFlags, benchmarks: readonly Benchmark[]): void {
+  const scored = benchmarks.map(({ task }) => task).find(isLikelihood);
+  if (scored !== undefined) refuse(flags, ["selfConsistency", "cot"], OF_GENERATED, [scored]);
 }
 
 function refuse(
