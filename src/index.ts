@@ -44,18 +44,31 @@ export {
 } from "./data/rows.js";
 export { type PrepareTextbookOptions, prepareTextbook, type TextbookManifest } from "./data/textbook.js";
 export { ERROR_CODES, type ErrorCode, isMediloraError, MediloraError } from "./errors.js";
+export { type BenchmarkResult, compareResults, type MetricDifference } from "./eval/benchmarkResults.js";
 export { compareEvaluations, type EvaluationComparison } from "./eval/compare.js";
+export {
+  type Contamination,
+  type ContaminationCheck,
+  type ContaminationCheckOptions,
+  checkBenchmarks,
+} from "./eval/contamination.js";
+export { type DefinedTask, defineTask } from "./eval/define/defineTask.js";
+export { loadTask } from "./eval/define/load.js";
+export type { GenerationDefinition, LikelihoodDefinition, TaskDefinition } from "./eval/define/schema.js";
+export { type Downloaded, type DownloadOptions, downloadBenchmarks } from "./eval/download/download.js";
 export { type DumpedRequest, type DumpRequestsOptions, dumpRequests } from "./eval/dumpRequests.js";
 export { evaluate } from "./eval/evaluate.js";
 export type { EvaluateOptions } from "./eval/evaluateOptions.js";
 export { type EvaluationItem, type EvaluationResult, MEDICAL_NOTICE } from "./eval/evaluationResult.js";
 export { type ExtractionRule, medqaPrefix3, pubmedqaStrict } from "./eval/extraction.js";
 export { type Interval, mcnemarExact, pairedBootstrapDifference, wilson } from "./eval/intervals.js";
+export { compareLikelihoods, type LikelihoodComparison } from "./eval/loglikelihood/compare.js";
 export { evaluateLikelihood } from "./eval/loglikelihood/evaluateLikelihood.js";
 export type { LikelihoodOptions, LikelihoodProgress } from "./eval/loglikelihood/options.js";
 export type { LikelihoodItem, LikelihoodResult } from "./eval/loglikelihood/result.js";
 export type { ChoiceQuestion, LikelihoodMetric, LikelihoodTask, TaskGroup } from "./eval/loglikelihood/task.js";
 export { type ClassificationMetrics, classificationMetrics } from "./eval/metrics.js";
+export { paperBaseline, type QuotedScore, type QuotedTask } from "./eval/paperBaseline.js";
 export { SAMPLER_PRESETS, type SamplerPreset, type SamplerStep } from "./eval/samplers.js";
 export type { ChainOfThought } from "./eval/strategies/chainOfThought.js";
 export type { OptionOrder } from "./eval/strategies/shuffling.js";
@@ -80,6 +93,8 @@ export {
   quantizeTypes,
   type TensorTypeRule,
 } from "./quantize/quantize.js";
+export { baselineMarkdown, baselineTable } from "./report/baselineTable.js";
+export { type BenchmarkTableOptions, benchmarkMarkdown, benchmarkTable } from "./report/benchmarkTable.js";
 export { questionsCsv, resultsCsv } from "./report/csv.js";
 export { evaluationMarkdown, evaluationTable } from "./report/evaluationTable.js";
 export { type EvaluationReportOptions, evaluationReport, writeEvaluationReport } from "./report/html/document.js";

@@ -27,9 +27,12 @@ export interface AdapterFlag {
   scale?: number;
 }
 
+/** A decimal number, as a part of regular expressions. */
+export const SCALE = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
+
 /** `file` or `file:scale`: a colon before a number, so that other colons may stand in a path. */
 export function parseAdapter(text: string): AdapterFlag {
-  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/.exec(text);
+  const match = new RegExp(`^(.+):(${SCALE})$`).exec(text);
   if (match === null) return { path: text };
   return { path: match[1] as string, scale: Number(match[2]) };
 }

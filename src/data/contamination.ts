@@ -43,9 +43,13 @@ export interface ContaminationReport {
   benchmarks: BenchmarkOverlap[];
 }
 
+/** What of a question occurs in training rows. */
+export type GramMatch = Pick<Overlap, "matched" | "grams"> & {
+  /** The first training row that holds one of the grams; undefined without a match. */
+  row: Overlap["row"] | undefined;
+};
+
 interface Question {
-  benchmark: number;
-  id: string;
   grams: ReadonlySet<number>;
   row?: Overlap["row"];
 }
@@ -66,39 +70,54 @@ export async function checkContamination(options: ContaminationOptions): Promise
     throw new MediloraError("ARGUMENT_INVALID", "Name at least one file of training rows and one benchmark.");
   const index = new GramIndex();
   const questions: Question[] = [];
-  for (const [benchmark, path] of benchmarks.entries())
-    if ((await addBenchmark(index, questions, { benchmark, path, at })) === 0)
-      throw new MediloraError("DATA_EMPTY", `${path} holds no questions. Give another file.`);
-  const matched = new Uint8Array(index.size);
-  const rows = await matchTraining(index, questions, matched, options);
-  const report = await Promise.all(
-    benchmarks.map(async (path, benchmark) => {
-      const own = questions.filter((question) => question.benchmark === benchmark);
-      return { ...(await fileSource(path)), ...overlapOf(own, matched) };
-    }),
-  );
+  const ids: string[][] = [];
+  for (const path of benchmarks) {
+    const own: string[] = [];
+    for await (const { id, texts } of readBenchmark(path, at)) {
+      own.push(id);
+      addQuestion(index, questions, texts);
+    }
+    if (own.length === 0) throw new MediloraError("DATA_EMPTY", `${path} holds no questions. Give another file.`);
+    ids.push(own);
+  }
+  const { matches, rows } = await matchTraining(index, questions, options);
+  const report: BenchmarkOverlap[] = [];
+  let start = 0;
+  for (const [benchmark, path] of benchmarks.entries()) {
+    const own = ids[benchmark]!;
+    report.push({ ...(await fileSource(path)), ...overlapOf(own, matches.slice(start, start + own.length)) });
+    start += own.length;
+  }
   return { rule: CONTAMINATION_RULE, training: await Promise.all(training.map(fileSource)), rows, benchmarks: report };
 }
 
-async function addBenchmark(
-  index: GramIndex,
-  questions: Question[],
-  { benchmark, path, at }: { benchmark: number; path: string; at?: string },
-): Promise<number> {
-  const before = questions.length;
-  for await (const { id, texts } of readBenchmark(path, at)) {
-    const number = questions.length;
-    questions.push({ benchmark, id, grams: new Set(texts.flatMap((text) => index.add(number, text))) });
-  }
-  return questions.length - before;
+/**
+ * The same check for questions that are at hand.
+ * @param questions the texts of each one
+ * @returns a match for each question, in their order, and the number of training rows
+ * @throws MediloraError `ABORTED`, and what {@link readRows} throws
+ */
+export async function matchGrams(
+  questions: Iterable<readonly string[]>,
+  options: ProgressOptions & Pick<ContaminationOptions, "training">,
+): Promise<{ matches: GramMatch[]; rows: number }> {
+  const index = new GramIndex();
+  const all: Question[] = [];
+  for (const texts of questions) addQuestion(index, all, texts);
+  return matchTraining(index, all, options);
+}
+
+function addQuestion(index: GramIndex, questions: Question[], texts: readonly string[]): void {
+  const number = questions.length;
+  questions.push({ grams: new Set(texts.flatMap((text) => index.add(number, text))) });
 }
 
 async function matchTraining(
   index: GramIndex,
-  questions: Question[],
-  matched: Uint8Array,
-  options: ContaminationOptions,
-): Promise<number> {
+  questions: readonly Question[],
+  options: ProgressOptions & Pick<ContaminationOptions, "training">,
+): Promise<{ matches: GramMatch[]; rows: number }> {
+  const matched = new Uint8Array(index.size);
   const progress = new ProgressReport("read", options);
   for (const file of options.training) {
     const before = progress.rows;
@@ -114,17 +133,20 @@ async function matchTraining(
     checkNotEmpty(file, progress.rows - before);
   }
   progress.end();
-  return progress.rows;
+  const matches = questions.map(({ grams, row }) => {
+    const count = [...grams].filter((gram) => matched[gram] === 1).length;
+    return { matched: count, grams: grams.size, row };
+  });
+  return { matches, rows: progress.rows };
 }
 
-function overlapOf(
-  questions: readonly Question[],
-  matched: Uint8Array,
+/** @param ids of the questions that were matched, in the same order */
+export function overlapOf(
+  ids: readonly string[],
+  matches: readonly GramMatch[],
 ): Pick<BenchmarkOverlap, "questions" | "tooShort" | "overlaps"> {
-  const overlaps = questions.flatMap(({ id, grams, row }): Overlap[] => {
-    const count = [...grams].filter((gram) => matched[gram] === 1).length;
-    return row === undefined ? [] : [{ id, matched: count, grams: grams.size, row }];
-  });
-  const tooShort = questions.filter(({ grams }) => grams.size === 0).length;
-  return { questions: questions.length, tooShort, overlaps };
+  const overlaps = matches.flatMap(({ row, ...match }, i): Overlap[] =>
+    row === undefined ? [] : [{ id: ids[i]!, ...match, row }],
+  );
+  return { questions: ids.length, tooShort: matches.filter(({ grams }) => grams === 0).length, overlaps };
 }

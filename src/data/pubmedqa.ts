@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { fileError, MediloraError } from "../errors.js";
+import { MediloraError } from "../errors.js";
+import { readText } from "./formats/text.js";
 import type { ChatMessage } from "./rows.js";
 
 export const PUBMEDQA_LABELS = ["yes", "no", "maybe"] as const;
@@ -115,21 +115,8 @@ function isStringArray(value: unknown): value is string[] {
 
 /** The `[key, value]` pairs of a file that is one big JSON object; memory holds one of them. */
 async function* readEntries(path: string): AsyncGenerator<[string, unknown]> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   const splitter = new EntrySplitter(path);
-  const decode = (chunk?: Buffer): string => {
-    try {
-      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
-    } catch {
-      throw invalid(path, "is not UTF-8; convert the file to UTF-8");
-    }
-  };
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) yield* splitter.push(decode(chunk));
-    yield* splitter.push(decode());
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
+  for await (const text of readText(path)) yield* splitter.push(text);
   splitter.end();
 }
 

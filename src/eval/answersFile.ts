@@ -12,11 +12,15 @@ export interface RunKey {
   adapters: ReadonlyArray<{ sha256: string; scale: number }>;
   /** `<name>@<version>`. */
   task: string;
+  /** SHA-256 of a declarative task's definition. */
+  definition?: string;
   /** SHA-256 of the data file. */
   data: string;
   sampler: string;
   seed: number;
   maxTokens: number;
+  /** Where prompts may be cut: the caller's contextSize, which decides where, or "model". */
+  truncateLeft?: number | "model";
   extraction: string;
   /** What of a strategy decides an answer; left out of a plain run. */
   strategy?: object;
@@ -38,6 +42,8 @@ export const answerSchema = z.object({
   promptTokens: z.int(),
   /** The token that ended the answer counted in. */
   answerTokens: z.int(),
+  /** Tokens cut off the beginning of the user's text; without, none. */
+  cut: z.int().optional(),
   /** From the start of the (last) run's decoding to the end of this answer. */
   seconds: z.number(),
 });

@@ -1,4 +1,5 @@
 import { tokenizeChatPrompt } from "../chat/tokenizePrompt.js";
+import type { Tokenizer } from "../chat/tokenizeRow.js";
 import { MediloraError } from "../errors.js";
 import type { GenerateResult } from "../native/binding.js";
 import type { EngineOptions } from "../native/engine.js";
@@ -8,6 +9,7 @@ import type { ExtractionRule } from "./extraction.js";
 import type { PreparedQuestion } from "./questions.js";
 import type { AnswerEngine, EvaluationRuntime } from "./runtime.js";
 import { type SamplerStep, sampleSeed } from "./samplers.js";
+import { type CutPrompt, truncateLeft } from "./truncate.js";
 
 export interface EvaluationProgress {
   /** Questions with an answer, stored ones counted in; where a strategy wants several answers, all answers. */
@@ -28,6 +30,8 @@ export interface AskOptions {
   steps: readonly SamplerStep[];
   seed: number;
   maxTokens: number;
+  /** Cuts prompts that are too long, instead of refusing them. */
+  truncateLeft: boolean;
   extraction: ExtractionRule;
   /** Called with each new answer, before `onProgress`. What either throws stops the run. */
   onAnswer: (answer: StoredAnswer) => void;
@@ -55,16 +59,18 @@ export async function askQuestions(runtime: EvaluationRuntime, options: AskOptio
   const inOrder = () => questions.map(({ id }) => answers.get(id)!);
   if (open.length === 0) return { answers: inOrder(), timings };
 
-  const prompts = await tokenizePrompts(runtime, options);
+  await using tokenizer = await runtime.openTokenizer(options.engine.model);
+  const whole = tokenizePrompts(tokenizer, options);
   const loading = performance.now();
-  await using engine = await runtime.openEngine(engineOptions(options, prompts), { signal: options.signal });
+  await using engine = await runtime.openEngine(engineOptions(options, whole), { signal: options.signal });
   timings.loadSeconds = (performance.now() - loading) / 1000;
-  checkLengths(questions, prompts, options.maxTokens, engine.info.sequenceLimit);
+  const prompts = fitPrompts(tokenizer, options, whole, engine.info.sequenceLimit);
   const starting = performance.now();
   const elapsed = () => (performance.now() - starting) / 1000;
   const report = progressReporter(options, elapsed);
   await generate(engine, options, open, prompts, (question, result) => {
-    const answer = toAnswer(question, result, options.extraction, elapsed());
+    const { cut } = prompts.get(question.id)!;
+    const answer = toAnswer(question, result, options.extraction, { cut, seconds: elapsed() });
     options.onAnswer(answer);
     answers.set(answer.id, answer);
     report(answer);
@@ -76,8 +82,7 @@ export async function askQuestions(runtime: EvaluationRuntime, options: AskOptio
 type Prompts = ReadonlyMap<string, Int32Array>;
 
 /** Also of the questions that have an answer: the context's size, and so the rounding, must not depend on a restart. */
-async function tokenizePrompts(runtime: EvaluationRuntime, { engine, questions }: AskOptions): Promise<Prompts> {
-  await using tokenizer = await runtime.openTokenizer(engine.model);
+function tokenizePrompts(tokenizer: Tokenizer, { questions }: AskOptions): Prompts {
   return new Map(questions.map(({ id, prompt }) => [id, tokenizeChatPrompt(tokenizer, prompt)]));
 }
 
@@ -91,20 +96,31 @@ function engineOptions({ engine, maxTokens }: AskOptions, prompts: Prompts): Eng
   return { ...engine, contextSize: Math.ceil(cells / CONTEXT_STEP) * CONTEXT_STEP };
 }
 
-function checkLengths(
-  questions: readonly PreparedQuestion[],
-  prompts: Prompts,
-  maxTokens: number,
+/** The prompts, cut where that is wanted. @throws MediloraError `CONTEXT_EXCEEDED` for those that do not fit */
+function fitPrompts(
+  tokenizer: Tokenizer,
+  { questions, maxTokens, truncateLeft: mayCut }: AskOptions,
+  whole: Prompts,
   limit: number,
-): void {
-  const tooLong = questions.filter(({ id }) => prompts.get(id)!.length + maxTokens > limit);
+): ReadonlyMap<string, CutPrompt> {
+  const most = limit - maxTokens;
+  const fitted = new Map<string, CutPrompt>();
+  const tooLong: PreparedQuestion[] = [];
+  for (const question of questions) {
+    const tokens = whole.get(question.id)!;
+    const uncut = tokens.length <= most ? { tokens, cut: 0 } : undefined;
+    const prompt = uncut ?? (mayCut ? truncateLeft(tokenizer, question, tokens, most) : undefined);
+    if (prompt === undefined) tooLong.push(question);
+    else fitted.set(question.id, prompt);
+  }
   const [first] = tooLong;
-  if (first === undefined) return;
+  if (first === undefined) return fitted;
   const others = tooLong.length === 1 ? "" : ` (and ${tooLong.length - 1} more)`;
   throw new MediloraError(
     "CONTEXT_EXCEEDED",
-    `Question ${first.id}${others} is too long: ${prompts.get(first.id)!.length} tokens of prompt and ${maxTokens} of answer, but a ` +
-      `sequence holds ${limit}. Use a smaller maxTokens, a larger contextSize, or a model with a longer context.`,
+    `Question ${first.id}${others} is too long: ${whole.get(first.id)!.length} tokens of prompt and ${maxTokens} of answer, but a ` +
+      `sequence holds ${limit}${mayCut ? ", and cutting the user's text does not help" : ""}. Use a smaller maxTokens, ` +
+      `a larger contextSize, ${mayCut ? "" : "truncateLeft, "}or a model with a longer context.`,
   );
 }
 
@@ -112,11 +128,11 @@ async function generate(
   engine: AnswerEngine,
   options: AskOptions,
   questions: readonly PreparedQuestion[],
-  prompts: Prompts,
+  prompts: ReadonlyMap<string, CutPrompt>,
   onResult: (question: PreparedQuestion, result: GenerateResult) => void,
 ): Promise<void> {
   const requests = questions.map(({ id, ballot }) => ({
-    prompt: prompts.get(id)!,
+    prompt: prompts.get(id)!.tokens,
     maxTokens: options.maxTokens,
     seed: sampleSeed(options.seed, ballot?.question ?? id, ballot?.number ?? 0),
     sampler: options.steps,
@@ -131,7 +147,7 @@ function toAnswer(
   question: PreparedQuestion,
   result: GenerateResult,
   extraction: ExtractionRule,
-  seconds: number,
+  { cut, seconds }: { cut: number; seconds: number },
 ): StoredAnswer {
   const label = extraction.extract(result.text);
   return {
@@ -144,6 +160,7 @@ function toAnswer(
     logprob: result.logprob,
     promptTokens: result.promptTokens,
     answerTokens: result.tokens.length,
+    ...(cut > 0 && { cut }),
     seconds,
   };
 }

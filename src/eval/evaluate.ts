@@ -11,14 +11,15 @@ import { planBallots } from "./strategies/ballots.js";
 import { countVotes } from "./strategies/countVotes.js";
 import { checkDraws, type QuestionForm, questionForm } from "./strategies/form.js";
 import type { GenerationTask } from "./task.js";
+import { resolveTaskFile } from "./taskFile.js";
 import { findTask, isLikelihood } from "./tasks/index.js";
 
 /**
  * Asks a model every question of a benchmark, reads a label from each answer, and scores them.
  *
  * With an `answersFile`, a run that was stopped or killed goes on where it was: the same model, adapters, data, task,
- * strategy, sampler, seed, answer length and versions make the same run. Its result is that of an undisturbed one,
- * timings apart.
+ * strategy, sampler, seed, answer length, cutting and versions make the same run. Its result is that of an undisturbed
+ * one, timings apart.
  * @throws MediloraError `ARGUMENT_INVALID` (an option, an unknown task, a strategy that it does not take, an answers file
  *   of another run),
  *   `CONTEXT_EXCEEDED` naming the question before any is asked, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`,
@@ -36,12 +37,12 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
   const settings = checkOptions(options, form);
   if (options.strategy !== undefined) checkDraws(options.strategy, settings.sampler);
   const { model, adapters, contextSize, threads, onProgress, signal } = options;
-  const { sampler, sequences, seed, maxTokens } = settings;
+  const { sampler, sequences, seed, maxTokens, truncateLeft } = settings;
+  const data = await resolveTaskFile(task, options.data);
   const { ballots, available, strategy, notes } = await prepareBallots(runtime, task, { form, seed }, options);
-  const { name, version, labels } = task;
   const { extraction } = form;
-  const identity = await identify(options, { name, version, labels, extraction }, runtime.llamaCpp());
-  const file = await openAnswersFile(options, runKey(identity, settings, strategy));
+  const identity = await identify({ ...options, data }, { ...task, extraction }, runtime.llamaCpp());
+  const file = await openAnswersFile(options, runKey(identity, { ...settings, contextSize, strategy }));
   try {
     const { answers, timings, ...engine } = await askQuestions(runtime, {
       engine: { model, adapters, contextSize, threads, sequences },
@@ -50,13 +51,16 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
       steps: SAMPLER_PRESETS[sampler],
       seed,
       maxTokens,
+      truncateLeft,
       extraction,
       onAnswer: (answer) => file?.append(answer),
       onProgress,
       signal,
     });
     const machine = describeMachine(engine.threads ?? threads);
-    const run = { ...identity, sampler, seed, maxTokens, timings, machine, available, ...(strategy && { strategy }) };
+    const { contamination } = options;
+    const settled = { ...identity, sampler, seed, maxTokens, ...(strategy && { strategy }) };
+    const run = { ...settled, timings, machine, available, contamination };
     const prompted = answers.map((answer, i) => ({ ...answer, prompt: ballots[i]!.prompt }));
     const result = buildResult(run, countVotes(ballots, prompted), answers);
     return { ...result, notes: [...result.notes, ...notes] };

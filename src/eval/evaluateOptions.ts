@@ -1,6 +1,7 @@
 import { suggest } from "../config/suggest.js";
 import { MediloraError } from "../errors.js";
 import type { EvaluationProgress } from "./ask.js";
+import type { ContaminationCheck } from "./contamination.js";
 import { DEFAULT_SAMPLER, SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
 import type { EmbeddingProgress } from "./strategies/embeddings.js";
 import type { EvaluationStrategy } from "./strategies/strategy.js";
@@ -13,7 +14,7 @@ export interface EvaluateOptions {
   adapters?: ReadonlyArray<{ path: string; scale?: number }>;
   /** A task's name, or a task of one's own. */
   task: string | GenerationTask;
-  /** Path of the task's data file. */
+  /** Path of the task's data file, or of a folder that holds it under a published name. */
   data: string;
   /** Asks the first so many questions only. */
   limit?: number;
@@ -29,6 +30,13 @@ export interface EvaluateOptions {
   sequences?: number;
   /** KV cells of all sequences together; default: as many as the longest questions need. */
   contextSize?: number;
+  /**
+   * Cuts the beginning of the user's text where a prompt would leave no room for maxTokens in a sequence; system prompt
+   * and template stay. Default false: such a question is an error.
+   */
+  truncateLeft?: boolean;
+  /** Adds to the result which questions occur in training rows; see {@link checkBenchmarks}. */
+  contamination?: ContaminationCheck;
   /** Default: all cores that this process may use. */
   threads?: number;
   /** JSON lines file that gets every answer as it comes, mode 0600; a second run of the same kind goes on from it. */
@@ -44,7 +52,9 @@ export interface EvaluateOptions {
 }
 
 /** The options with a default, filled in. */
-export type EvaluateSettings = Required<Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences">>;
+export type EvaluateSettings = Required<
+  Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences" | "truncateLeft">
+>;
 
 const DEFAULT_SEQUENCES = 8;
 /** llama.cpp's own limit. */
@@ -61,6 +71,7 @@ export function checkOptions(
     seed: options.seed ?? 0,
     maxTokens: (options.strategy?.chainOfThought ? undefined : options.maxTokens) ?? maxTokens,
     sequences: options.sequences ?? DEFAULT_SEQUENCES,
+    truncateLeft: options.truncateLeft ?? false,
   };
   checkSampler(settings.sampler);
   checkInteger("seed", settings.seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);

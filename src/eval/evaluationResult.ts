@@ -1,5 +1,6 @@
 import { availableParallelism, cpus } from "node:os";
 import type { StoredAnswer } from "./answersFile.js";
+import { type Contamination, type ContaminationCheck, contaminationOf } from "./contamination.js";
 import { type Interval, wilson } from "./intervals.js";
 import { macroF1Interval } from "./macroF1Interval.js";
 import { type ClassificationMetrics, classificationMetrics } from "./metrics.js";
@@ -40,10 +41,12 @@ export interface EvaluationItem {
   /** The token that ended the answer counted in. */
   answerTokens: number;
   /**
-   * Where several answers voted: how. `extracted` is the winner then, and response, finish, logprob and tokens are those
-   * of its first answer; all of them are in the answers file.
+   * Where several answers voted: how. `extracted` is the winner then, and response, finish, logprob, tokens and `cut` are
+   * those of its first answer; all of them are in the answers file.
    */
   vote?: Vote;
+  /** Tokens cut off the beginning of the user's text, by truncateLeft; without, none. */
+  cut?: number;
 }
 
 /** 95% intervals: Wilson's for the rates, a bootstrap over questions for macro-F1. */
@@ -66,13 +69,20 @@ export interface EvaluationTimings {
   answerSeconds: number;
 }
 
+/** Scores of the questions that do not occur in training rows. */
+export interface CleanAnswers {
+  metrics: ClassificationMetrics;
+  /** Wilson's 95% interval of the accuracy. */
+  accuracy: Interval;
+}
+
 /** Plain data: JSON keeps all of it. */
 export interface EvaluationResult {
   notice: string;
   model: FileIdentity;
   adapters: AdapterIdentity[];
-  /** `labels` in the order of the confusion matrix's rows. */
-  task: { name: string; version: number; labels: string[] };
+  /** `labels` in the order of the confusion matrix's rows; `definition` is the SHA-256 of a declarative task's. */
+  task: { name: string; version: number; labels: string[]; definition?: string };
   data: FileIdentity;
   /** `steps` in their order; `description` is one line for reports. */
   sampler: { preset: SamplerPreset; steps: SamplerStep[]; description: string };
@@ -88,6 +98,8 @@ export interface EvaluationResult {
   timings: EvaluationTimings;
   versions: { medilora: string; llamaCpp: string; node: string };
   machine: { cpu: string; threads: number };
+  /** Which questions occur in training rows, where that was checked. */
+  contamination?: Contamination<CleanAnswers>;
   /** In the order of the data. */
   items: EvaluationItem[];
   /** What a reader must know to read the numbers right. */
@@ -112,6 +124,7 @@ export type RunDescription = Pick<
   sampler: SamplerPreset;
   /** Questions of the data, asked or not. */
   available: number;
+  contamination?: ContaminationCheck | undefined;
 };
 
 /** A stored answer and the prompt that it answers: files of answers hold the prompt's hash only. */
@@ -131,7 +144,7 @@ export function buildResult(
   answers: readonly CountedAnswer[],
   ballots: readonly StoredAnswer[] = answers,
 ): EvaluationResult {
-  const { available: _, sampler: preset, ...description } = run;
+  const { available: _, sampler: preset, contamination: check, ...description } = run;
   const steps = [...SAMPLER_PRESETS[preset]];
   const scored = answers.map(({ gold, extracted }) => ({ gold, predicted: extracted }));
   const metrics = classificationMetrics(scored, run.task.labels);
@@ -147,9 +160,26 @@ export function buildResult(
       accuracyOfValid: valid === 0 ? null : wilson(correct, valid),
       macroF1: macroF1Interval(scored, run.task.labels),
     },
+    ...(check && { contamination: contamination(check, run.task, answers) }),
     items: answers.map(toItem),
     notes: runNotes(run, answers, ballots),
   };
+}
+
+function contamination(
+  check: ContaminationCheck,
+  { name, labels }: RunDescription["task"],
+  answers: readonly StoredAnswer[],
+): Contamination<CleanAnswers> {
+  const keys = answers.map(({ id }) => `${name}/${id}`);
+  return contaminationOf(check, keys, (clean) => {
+    const kept = answers.filter((_, i) => clean.has(keys[i]!));
+    const metrics = classificationMetrics(
+      kept.map(({ gold, extracted }) => ({ gold, predicted: extracted })),
+      labels,
+    );
+    return { metrics, accuracy: wilson(metrics.correct, metrics.n) };
+  });
 }
 
 function toItem({ promptSha256: _prompt, seconds: _seconds, ...item }: CountedAnswer): EvaluationItem {
@@ -168,6 +198,11 @@ function runNotes(run: RunDescription, answers: readonly CountedAnswer[], ballot
     );
   const cut = ballots.filter(({ finish }) => finish === "length").length;
   if (cut > 0) notes.push(`${cut} of ${ballots.length} answers were cut at ${run.maxTokens} tokens.`);
+  const shortened = ballots.filter(({ cut: tokens = 0 }) => tokens > 0).length;
+  if (shortened > 0)
+    notes.push(
+      `${shortened} of ${ballots.length} prompts were too long: the beginning of the user's text was cut off.`,
+    );
   const ties = answers.filter(({ vote }) => vote?.isTie).length;
   if (ties > 0) notes.push(`${ties} of ${n} votes were ties, won by the label that was voted for first.`);
   return notes;

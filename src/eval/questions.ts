@@ -1,8 +1,10 @@
 import { renderChatML } from "../chat/chatml.js";
+import { recordError } from "../data/formats/record.js";
 import type { ChatMessage } from "../data/rows.js";
 import { isMediloraError, MediloraError } from "../errors.js";
 import { sha256Text } from "../util/hash.js";
 import type { GenerationTask } from "./task.js";
+import { resolveTaskFile } from "./taskFile.js";
 
 /** One answer that is wanted, ready to be asked for. */
 export interface PreparedQuestion {
@@ -13,6 +15,8 @@ export interface PreparedQuestion {
   prompt: string;
   /** Of the prompt's UTF-8 bytes. */
   promptSha256: string;
+  /** What the prompt renders. */
+  messages: readonly ChatMessage[];
   /** Of several answers to one question: the question's id, and which of them this is, from 0. */
   ballot?: { question: string; number: number };
   /** What an extracted label means in the data's order of the options, where the prompt shows another. */
@@ -33,19 +37,19 @@ export interface LoadedQuestion {
  * @throws MediloraError what the task's loader throws; `DATA_INVALID` with the question's number, from 1, for a missing or
  *   unknown gold label; ids stay out of messages, since they may be patients'
  */
-export async function loadQuestions(task: GenerationTask, path: string): Promise<LoadedQuestion[]> {
+export async function loadQuestions(task: GenerationTask, data: string): Promise<LoadedQuestion[]> {
+  const path = await resolveTaskFile(task, data);
   const records = await task.load(path);
+  const ids = new Set<string>();
   return records.map((record, index) => {
     const where = `${path}, question ${index + 1}`;
-    return naming(where, () => {
-      const gold = task.gold(record);
-      if (!task.labels.includes(gold))
-        throw new MediloraError(
-          "DATA_INVALID",
-          `the gold label is none of ${task.labels.join(", ")}. Correct the record.`,
-        );
-      return { id: task.id(record), gold, record, where };
-    });
+    const id = task.id(record);
+    if (ids.has(id)) throw recordError(where, "the id occurs twice; give each question its own");
+    ids.add(id);
+    const gold = naming(where, () => task.gold(record));
+    if (!task.labels.includes(gold))
+      throw recordError(where, `the gold label is none of ${task.labels.join(", ")}; correct the record`);
+    return { id, gold, record, where };
   });
 }
 
@@ -54,18 +58,26 @@ export async function loadQuestions(task: GenerationTask, path: string): Promise
  * @throws MediloraError as {@link loadQuestions}; `DATA_INVALID` with the question's number for content that would forge a
  *   turn
  */
-export async function prepareQuestions(task: GenerationTask, path: string): Promise<PreparedQuestion[]> {
-  const questions = await loadQuestions(task, path);
-  return questions.map(({ id, gold, record, where }) => ({ id, gold, ...renderPrompt(task.messages(record), where) }));
+export async function prepareQuestions(task: GenerationTask, data: string): Promise<PreparedQuestion[]> {
+  const questions = await loadQuestions(task, data);
+  return questions.map(({ id, gold, record, where }) => {
+    const messages = naming(where, () => task.messages(record));
+    return { id, gold, ...preparePrompt(messages, where) };
+  });
 }
 
-/** @throws MediloraError of `renderChatML`, with the place in front */
-export function renderPrompt(
+/** @throws MediloraError of {@link renderPrompt}, with the place in front */
+export function preparePrompt(
   messages: readonly ChatMessage[],
   where: string,
-): Pick<PreparedQuestion, "prompt" | "promptSha256"> {
-  const prompt = naming(where, () => renderChatML(messages, { addGenerationPrompt: true }).text);
-  return { prompt, promptSha256: sha256Text(prompt) };
+): Pick<PreparedQuestion, "prompt" | "promptSha256" | "messages"> {
+  const prompt = naming(where, () => renderPrompt(messages));
+  return { prompt, promptSha256: sha256Text(prompt), messages };
+}
+
+/** ChatML up to the header of the assistant's turn. @throws MediloraError `DATA_INVALID` for content that forges a turn */
+export function renderPrompt(messages: readonly ChatMessage[]): string {
+  return renderChatML(messages, { addGenerationPrompt: true }).text;
 }
 
 /** Puts the place in front of an error's message. */

@@ -18,12 +18,13 @@ export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" |
  */
 export async function identify(
   options: Pick<EvaluateOptions, "model" | "adapters" | "data" | "signal">,
-  task: Pick<GenerationTask, "name" | "version" | "labels" | "extraction">,
+  task: Pick<GenerationTask, "name" | "version" | "labels" | "definition" | "extraction">,
   llamaCpp: string,
 ): Promise<RunIdentity> {
+  const { name, version, labels, definition } = task;
   return {
     ...(await identifyModel(options)),
-    task: { name: task.name, version: task.version, labels: [...task.labels] },
+    task: { name, version, labels: [...labels], ...(definition !== undefined && { definition }) },
     data: await identifyFile(options.data, options.signal),
     extraction: task.extraction.id,
     versions: runVersions(llamaCpp),
@@ -51,15 +52,25 @@ export function runVersions(llamaCpp: string): EvaluationResult["versions"] {
   return { medilora: packageVersion(), llamaCpp, node: process.versions.node };
 }
 
-export function runKey(run: RunIdentity, settings: EvaluateSettings, strategy?: StrategyDescription): RunKey {
+/** What of a run's settings decides an answer, beside the files. */
+type AnswerSettings = Pick<EvaluateSettings, "sampler" | "seed" | "maxTokens" | "truncateLeft"> & {
+  /** As the caller gave it. */
+  contextSize: number | undefined;
+  strategy: StrategyDescription | undefined;
+};
+
+export function runKey(run: RunIdentity, settings: AnswerSettings): RunKey {
+  const { contextSize, strategy } = settings;
   return {
     model: run.model.sha256,
     adapters: run.adapters.map(({ sha256, scale }) => ({ sha256, scale })),
     task: taskId(run.task),
+    ...(run.task.definition !== undefined && { definition: run.task.definition }),
     data: run.data.sha256,
     sampler: settings.sampler,
     seed: settings.seed,
     maxTokens: settings.maxTokens,
+    ...(settings.truncateLeft && { truncateLeft: contextSize ?? "model" }),
     extraction: run.extraction,
     ...(strategy && { strategy: strategyKey(strategy) }),
     medilora: run.versions.medilora,

@@ -16,6 +16,12 @@ export interface GenerationTask<Question = unknown> {
   readonly description: string;
   /** Which file {@link load} reads. */
   readonly files: string;
+  /** Names under which a folder may hold the file, the first that is there; without, the file must be named. */
+  readonly fileNames?: readonly string[];
+  /** The file that is read where the run names none. */
+  readonly data?: string;
+  /** SHA-256 of a declarative definition; none for tasks of code, whose version tells their changes. */
+  readonly definition?: string;
   /** Every label, in the order of tables; macro-F1 is over exactly these. */
   readonly labels: readonly string[];
   readonly extraction: ExtractionRule;

@@ -1,6 +1,6 @@
 import type { EvaluationResult } from "../eval/evaluationResult.js";
 import type { LikelihoodResult } from "../eval/loglikelihood/result.js";
-import { modelName } from "./evaluationTable.js";
+import { columnTitle } from "./evaluationTable.js";
 import { groupByBenchmark, isGenerated, settingsOf } from "./html/benchmarks.js";
 import { checkResults } from "./readResults.js";
 import type { ReportResult } from "./resultSchema.js";
@@ -9,7 +9,7 @@ import { scoresOf } from "./scores.js";
 type Cell = string | number | null;
 
 /**
- * Every score as CSV (RFC 4180, CRLF, a header), a row a model, task and metric: value and 95% interval in 0..1, standard
+ * Every score as CSV (RFC 4180, CRLF, a header), a row a model (with its strategy), task and metric: value and 95% interval in 0..1, standard
  * error, number of questions (of a plain mean: of tasks), settings, SHA-256 of the model. What a result does not know is
  * empty. Texts that a spreadsheet would run as a formula begin with an apostrophe.
  * @throws MediloraError `DATA_INVALID` naming the field
@@ -32,7 +32,7 @@ export function scoresCsv(results: readonly ReportResult[]): string {
   const header = ["model", "task", "metric", "value", "low", "high", "stderr", "n", "settings", "model_sha256"];
   const rows = results.flatMap((result) =>
     scoresOf(result).map(({ task, metric, value, interval, stderr, n }): Cell[] => [
-      ...[modelName(result), task, metric, value, interval?.low ?? null, interval?.high ?? null, stderr, n],
+      ...[columnTitle(result), task, metric, value, interval?.low ?? null, interval?.high ?? null, stderr, n],
       ...[settingsOf(result), result.model.sha256],
     ]),
   );
@@ -49,7 +49,7 @@ export function answersCsv(results: readonly ReportResult[]): string {
         const answer = answers[column];
         if (answer == null) return [];
         const more = details.get(JSON.stringify([task, id]))!;
-        return [[modelName(result), settingsOf(result), task, id, gold, answer.label, answer.score, ...more]];
+        return [[columnTitle(result), settingsOf(result), task, id, gold, answer.label, answer.score, ...more]];
       });
     }),
   );

@@ -2,7 +2,9 @@ import { isMediloraError } from "../errors.js";
 import { compareEvaluations } from "../eval/compare.js";
 import type { EvaluationResult } from "../eval/evaluationResult.js";
 import type { Interval } from "../eval/intervals.js";
+import type { StrategyDescription } from "../eval/strategies/strategy.js";
 import { taskId } from "../eval/task.js";
+import { contaminationLines } from "./contaminationText.js";
 import { formatBytes, formatCount, formatP, formatPercent, formatPoints } from "./format.js";
 import { markdownTable, renderTable, type TableColumn, type TableOptions } from "./table.js";
 
@@ -14,13 +16,13 @@ import { markdownTable, renderTable, type TableColumn, type TableOptions } from 
  * @returns lines, joined by newlines, without one at the end
  */
 export function evaluationTable(results: readonly EvaluationResult[], options: TableOptions = {}): string {
-  const table = renderTable(tableColumns(results), tableRows(results), options);
+  const table = renderTable(modelColumns(results), tableRows(results), options);
   return [table, ...tableLines(results)].join("\n");
 }
 
 /** {@link evaluationTable} in GitHub's Markdown, the lines as a list. */
 export function evaluationMarkdown(results: readonly EvaluationResult[]): string {
-  return [markdownTable(tableColumns(results), tableRows(results)), "", ...markdownList(tableLines(results))].join(
+  return [markdownTable(modelColumns(results), tableRows(results)), "", ...markdownList(tableLines(results))].join(
     "\n",
   );
 }
@@ -30,7 +32,10 @@ export function markdownList(lines: readonly string[]): string[] {
   return lines.map((line) => `- ${line.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}`);
 }
 
-function tableColumns(results: readonly EvaluationResult[]): TableColumn[] {
+/** A column a result, behind one for the rows' titles. */
+export function modelColumns(
+  results: ReadonlyArray<Pick<EvaluationResult, "model" | "adapters" | "strategy">>,
+): TableColumn[] {
   return [
     { title: "Model" },
     ...results.map((result): TableColumn => ({ title: columnTitle(result), align: "right" })),
@@ -43,25 +48,39 @@ export function modelName({ model, adapters }: Pick<EvaluationResult, "model" | 
 }
 
 /** The model's name, and behind it the strategy if there is one. */
-export function columnTitle(result: Pick<EvaluationResult, "model" | "adapters" | "strategy">): string {
+export function columnTitle(
+  result: Pick<EvaluationResult, "model" | "adapters"> & { strategy?: { label: string } | undefined },
+): string {
   return [modelName(result), ...(result.strategy ? [result.strategy.label] : [])].join(", ");
 }
 
 function tableRows(results: readonly EvaluationResult[]): string[][] {
   const row = (title: string, cell: (result: EvaluationResult) => string) => [title, ...results.map(cell)];
-  const labels = [...new Set(results.flatMap(({ task }) => task.labels))];
   return [
     row("Valid responses", ({ metrics, intervals }) => formatPercent(metrics.validRate, intervals.validRate)),
     row("Accuracy", ({ metrics, intervals }) => formatPercent(metrics.accuracy, intervals.accuracy)),
+    ...(results.some(({ contamination }) => contamination !== undefined)
+      ? [row("Accuracy, clean questions", cleanAccuracy)]
+      : []),
     row("Accuracy of valid", ({ metrics, intervals }) =>
       optionalPercent(metrics.accuracyOfValid, intervals.accuracyOfValid),
     ),
     row("Macro-F1", ({ metrics, intervals }) => formatPercent(metrics.macroF1, intervals.macroF1)),
     row("Questions", ({ metrics }) => formatCount(metrics.n)),
-    ...labels.map((label) => row(`Answered ${label} (gold)`, (result) => labelCounts(result, label))),
-    ...(results.some(({ items }) => items.some(({ vote }) => vote)) ? [row("Mean vote share", meanShare)] : []),
-    row("Invalid", ({ metrics }) => formatCount(metrics.n - metrics.valid)),
+    ...answerRows(results),
     row("File size", fileSizes),
+  ];
+}
+
+/** How often each label was answered, behind it how often it is right; shares of votes; invalid answers. */
+export function answerRows(results: readonly EvaluationResult[]): string[][] {
+  const labels = [...new Set(results.flatMap(({ task }) => task.labels))];
+  return [
+    ...labels.map((label) => [`Answered ${label} (gold)`, ...results.map((result) => labelCounts(result, label))]),
+    ...(results.some(({ items }) => items.some(({ vote }) => vote))
+      ? [["Mean vote share", ...results.map(meanShare)]]
+      : []),
+    ["Invalid", ...results.map(({ metrics }) => formatCount(metrics.n - metrics.valid))],
   ];
 }
 
@@ -71,7 +90,15 @@ function meanShare({ items }: EvaluationResult): string {
   return shares.length === 0 ? "n/a" : formatPercent(shares.reduce((sum, share) => sum + share, 0) / shares.length);
 }
 
-function optionalPercent(share: number | null, interval: Interval | null): string {
+/** Of the questions that do not occur in training rows: "61.0% [52.0, 69.3] (118)". */
+export function cleanAccuracy({ contamination }: EvaluationResult): string {
+  if (!contamination?.clean) return "n/a";
+  const { metrics, accuracy } = contamination.clean;
+  return `${formatPercent(metrics.accuracy, accuracy)} (${formatCount(metrics.n)})`;
+}
+
+/** A percentage, or "n/a" where there is none. */
+export function optionalPercent(share: number | null, interval: Interval | null): string {
   return share === null || interval === null ? "n/a" : formatPercent(share, interval);
 }
 
@@ -86,6 +113,7 @@ function tableLines(results: readonly EvaluationResult[]): string[] {
     ...attributed(results.map((result) => [runLine(result)])),
     "In brackets: 95% intervals (Wilson; bootstrap over questions for macro-F1).",
     ...(first && second && third === undefined ? differenceLines(first, second) : []),
+    ...attributed(results.map(({ contamination }) => contaminationLines(contamination))),
     ...attributed(results.map(({ notes }) => notes)),
     ...attributed(results.map(({ notice }) => [notice])),
   ];
@@ -96,22 +124,31 @@ export function fileSizes({ model, adapters }: Pick<EvaluationResult, "model" | 
   return [model, ...adapters].map(({ bytes }) => formatBytes(bytes)).join(" + ");
 }
 
-/** Each distinct line once; what is not true of every model says of which, by its column. */
+/** Each distinct line once; what is not true of every result says of which, by their order. */
 export function attributed(linesOf: ReadonlyArray<readonly string[]>): string[] {
   return [...new Set(linesOf.flat())].map((line) => {
     const columns = linesOf.flatMap((lines, i) => (lines.includes(line) ? [i + 1] : []));
-    return columns.length === linesOf.length ? line : `Model ${columns.join(", ")}: ${line}`;
+    return columns.length === linesOf.length ? line : `Result ${columns.join(", ")}: ${line}`;
   });
 }
 
-function runLine({ task, strategy, extraction, sampler, seed }: EvaluationResult): string {
-  return `${taskId(task)}${strategyText(strategy)}, answers read by ${extraction}; sampler ${sampler.preset}: ${sampler.description}; seed ${seed}.`;
+/** What a run was, in a line. */
+export function runLine({ task, strategy, extraction, sampler, seed }: EvaluationResult): string {
+  const manner = `answers read by ${extraction}; sampler ${sampler.preset}: ${sampler.description}; seed ${seed}`;
+  return `${runTitle(task, strategy)}, ${manner}.`;
 }
 
-/** What a strategy's label leaves out. */
-export function strategyText(strategy: EvaluationResult["strategy"]): string {
-  if (strategy === undefined) return "";
-  const { label, choiceShuffling, neighbours } = strategy;
+/** "pubmedqa@1", behind it the strategy if there is one. */
+export function runTitle(task: Parameters<typeof taskId>[0], strategy?: StrategyDescription): string {
+  return strategy === undefined ? taskId(task) : `${taskId(task)}, ${strategyText(strategy)}`;
+}
+
+/** A strategy's label, and what it leaves out. */
+export function strategyText({
+  label,
+  choiceShuffling,
+  neighbours,
+}: Pick<StrategyDescription, "label" | "choiceShuffling" | "neighbours">): string {
   const details = [
     ...(choiceShuffling ? [`orders by seed ${choiceShuffling.seed}`] : []),
     ...(neighbours
@@ -121,7 +158,7 @@ export function strategyText(strategy: EvaluationResult["strategy"]): string {
         ]
       : []),
   ];
-  return `, ${label}${details.length === 0 ? "" : ` (${details.join("; ")})`}`;
+  return details.length === 0 ? label : `${label} (${details.join("; ")})`;
 }
 
 function differenceLines(first: EvaluationResult, second: EvaluationResult): string[] {

@@ -1,8 +1,8 @@
 import type { LikelihoodResult, TaskScore } from "../eval/loglikelihood/result.js";
-import { taskId } from "../eval/task.js";
-import { attributed, columnTitle, fileSizes, markdownList, strategyText } from "./evaluationTable.js";
+import { contaminationLines } from "./contaminationText.js";
+import { attributed, fileSizes, markdownList, modelColumns, runTitle } from "./evaluationTable.js";
 import { formatCount } from "./format.js";
-import { markdownTable, renderTable, type TableColumn, type TableOptions } from "./table.js";
+import { markdownTable, renderTable, type TableOptions } from "./table.js";
 
 /**
  * Log-likelihood results side by side for a terminal, a column a model: every metric of every task in percent with its
@@ -12,20 +12,13 @@ import { markdownTable, renderTable, type TableColumn, type TableOptions } from 
  * @returns lines, joined by newlines, without one at the end
  */
 export function likelihoodTable(results: readonly LikelihoodResult[], options: TableOptions = {}): string {
-  return [renderTable(tableColumns(results), tableRows(results), options), ...tableLines(results)].join("\n");
+  return [renderTable(modelColumns(results), tableRows(results), options), ...tableLines(results)].join("\n");
 }
 
 /** {@link likelihoodTable} in GitHub's Markdown, the lines as a list. */
 export function likelihoodMarkdown(results: readonly LikelihoodResult[]): string {
-  const table = markdownTable(tableColumns(results), tableRows(results));
+  const table = markdownTable(modelColumns(results), tableRows(results));
   return [table, "", ...markdownList(tableLines(results))].join("\n");
-}
-
-function tableColumns(results: readonly LikelihoodResult[]): TableColumn[] {
-  return [
-    { title: "Model" },
-    ...results.map((result): TableColumn => ({ title: columnTitle(result), align: "right" })),
-  ];
 }
 
 function tableRows(results: readonly LikelihoodResult[]): string[][] {
@@ -40,9 +33,30 @@ function tableRows(results: readonly LikelihoodResult[]): string[][] {
   return [
     ...names.flatMap((name) => taskRows(name, results)),
     ...means,
+    ...(results.some(({ contamination }) => contamination !== undefined) ? cleanRows(results) : []),
     row("Questions", ({ items }) => formatCount(items.length)),
     row("File size", fileSizes),
   ];
+}
+
+/** The headlines of the questions that do not occur in training rows, behind each their number. */
+function cleanRows(results: readonly LikelihoodResult[]): string[][] {
+  const names = [...new Set(results.flatMap(({ tasks }) => tasks.map(({ name }) => name)))];
+  const rows = names.map((name) => [`${name}, clean questions`, ...results.map((result) => cleanScore(result, name))]);
+  if (results.every(({ group }) => group === null)) return rows;
+  return [...rows, ["Plain mean of tasks, clean questions", ...results.map(cleanMean)]];
+}
+
+/** "61.0% ± 3.1 (118)": the headline of a task over its clean questions. */
+export function cleanScore({ contamination }: LikelihoodResult, name: string): string {
+  const task = contamination?.clean?.tasks.find((one) => one.name === name);
+  if (task === undefined) return "n/a";
+  return `${formatScore(task.metrics[0]!.mean, task.metrics[0]!.stderr)} (${formatCount(task.n)})`;
+}
+
+export function cleanMean({ contamination }: LikelihoodResult): string {
+  const group = contamination?.clean?.group;
+  return group ? formatScore(group.plainMean, null) : "n/a";
 }
 
 function taskRows(name: string, results: readonly LikelihoodResult[]): string[][] {
@@ -57,21 +71,23 @@ function metricCell(task: TaskScore | undefined, metric: string): string {
 }
 
 /** "65.4% ± 1.2". */
-function formatScore(mean: number, stderr: number | null): string {
+export function formatScore(mean: number, stderr: number | null): string {
   const percent = `${(100 * mean).toFixed(1)}%`;
   return stderr === null ? percent : `${percent} ± ${(100 * stderr).toFixed(1)}`;
 }
 
 function tableLines(results: readonly LikelihoodResult[]): string[] {
   return [
-    ...attributed(results.map((result) => [runLine(result)])),
+    ...attributed(results.map((result) => [likelihoodRunLine(result)])),
     "Behind ±: standard error, of a group's mean pooled over its tasks.",
+    ...attributed(results.map(({ contamination }) => contaminationLines(contamination))),
     ...attributed(results.map(({ notes }) => notes)),
     ...attributed(results.map(({ notice }) => [notice])),
   ];
 }
 
-function runLine({ task, strategy, shots }: LikelihoodResult): string {
+/** What a run was, in a line. */
+export function likelihoodRunLine({ task, strategy, shots }: LikelihoodResult): string {
   const shotsText = strategy?.neighbours ? "shots by question" : shots === 0 ? "no shots" : `${shots} shots`;
-  return `${taskId(task)}${strategyText(strategy)}, choices scored by log-likelihood, ${shotsText}.`;
+  return `${runTitle(task, strategy)}, choices scored by log-likelihood, ${shotsText}.`;
 }

@@ -11,14 +11,33 @@ const logprob = z
   .custom<number | null>((value) => value === null || typeof value === "number", "must be a number or null")
   .transform((value) => (value === null || Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value));
 
+const adapters = z.array(file.extend({ scale: z.number() }));
+
+const strategy = z.object({
+  label: z.string(),
+  choiceShuffling: z.object({ permutations: count, seed: z.number() }).optional(),
+  neighbours: z
+    .object({ shots: count, train: z.array(file), embedding: z.object({ model: file, adapters }) })
+    .optional(),
+});
+
+/** @param clean scores of the questions that do not occur in training rows */
+function contamination<Clean extends z.ZodType>(clean: Clean) {
+  const check = { rule: z.string(), training: z.array(z.object({ file: z.string() })), rows: count, questions: count };
+  return z.object({ ...check, tooShort: count, overlaps: z.array(z.unknown()), clean: clean.nullable() }).optional();
+}
+
 const run = {
   model: file,
-  adapters: z.array(file.extend({ scale: z.number() })),
+  adapters,
   timings: z.object({ asked: count, resumed: count, loadSeconds: z.number(), answerSeconds: z.number() }),
   versions: z.object({ medilora: z.string(), llamaCpp: z.string(), node: z.string() }),
   machine: z.object({ cpu: z.string(), threads: count }),
+  strategy: strategy.optional(),
   notes: z.array(z.string()),
 };
+
+const definition = z.string().optional();
 
 const generatedItem = z.object({
   id: z.string(),
@@ -30,12 +49,14 @@ const generatedItem = z.object({
   logprob,
   promptTokens: count,
   answerTokens: count,
+  cut: count.optional(),
+  vote: z.object({ ballots: z.array(z.string().nullable()) }).optional(),
 });
 
 export const generatedSchema = z
   .object({
     ...run,
-    task: z.object({ name: z.string(), version: z.number(), labels: z.array(z.string()).min(1) }),
+    task: z.object({ name: z.string(), version: z.number(), labels: z.array(z.string()).min(1), definition }),
     data: file,
     sampler: z.object({
       preset: z.string(),
@@ -61,6 +82,9 @@ export const generatedSchema = z
       accuracyOfValid: interval.nullable(),
       macroF1: interval,
     }),
+    contamination: contamination(
+      z.object({ metrics: z.object({ n: count.min(1), accuracy: z.number() }), accuracy: interval }),
+    ),
     items: z.array(generatedItem),
   })
   .superRefine(({ task, metrics, items }, { addIssue }) => {
@@ -107,24 +131,22 @@ const metricScore = z.object({
   interval: interval.nullable(),
 });
 
+const likelihoodScores = {
+  tasks: z
+    .array(z.object({ name: z.string(), version: z.number(), n: count.min(1), metrics: z.array(metricScore).min(1) }))
+    .min(1),
+  group: z.object({ mean: z.number(), stderr: z.number().nullable(), plainMean: z.number() }).nullable(),
+};
+
 export const likelihoodSchema = z
   .object({
     ...run,
-    task: z.object({ name: z.string(), version: z.number() }),
+    task: z.object({ name: z.string(), version: z.number(), definition }),
     shots: count,
     addBos: z.boolean(),
     data: z.array(file).min(1),
-    tasks: z
-      .array(
-        z.object({
-          name: z.string(),
-          version: z.number(),
-          n: count.min(1),
-          metrics: z.array(metricScore).min(1),
-        }),
-      )
-      .min(1),
-    group: z.object({ mean: z.number(), stderr: z.number().nullable(), plainMean: z.number() }).nullable(),
+    ...likelihoodScores,
+    contamination: contamination(z.object(likelihoodScores)),
     items: z.array(likelihoodItem),
   })
   .superRefine(({ tasks, items }, { addIssue }) => {

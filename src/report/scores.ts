@@ -16,36 +16,46 @@ export interface Score {
   n: number;
 }
 
-/** Every score of a result, the headline first. */
+/** Every score of a result, the headline first; behind them those of its clean questions, where that was checked. */
 export function scoresOf(result: ReportResult): Score[] {
   return "extraction" in result ? generatedScores(result) : likelihoodScores(result);
 }
 
-function generatedScores({ task, metrics, intervals }: GeneratedReport): Score[] {
+function generatedScores({ task, metrics, intervals, contamination }: GeneratedReport): Score[] {
   const score = (metric: string, value: number | null, interval: Interval | null, n = metrics.n): Score => ({
     ...{ task: task.name, metric, value, interval, n },
     stderr: null,
   });
+  const clean = contamination?.clean;
   return [
     score("accuracy", metrics.accuracy, intervals.accuracy),
     score("valid responses", metrics.validRate, intervals.validRate),
     score("accuracy of valid", metrics.accuracyOfValid, intervals.accuracyOfValid, metrics.valid),
     score("macro-F1", metrics.macroF1, intervals.macroF1),
+    ...(clean ? [score("accuracy, clean questions", clean.metrics.accuracy, clean.accuracy, clean.metrics.n)] : []),
   ];
 }
 
-function likelihoodScores({ task, tasks, group }: LikelihoodReport): Score[] {
+function likelihoodScores({ task, contamination, ...scores }: LikelihoodReport): Score[] {
+  const clean = contamination?.clean ? meansOf(task.name, contamination.clean) : [];
+  return [
+    ...meansOf(task.name, scores),
+    ...clean.map((score) => ({ ...score, metric: `${score.metric}, clean questions` })),
+  ];
+}
+
+function meansOf(name: string, { tasks, group }: Pick<LikelihoodReport, "tasks" | "group">): Score[] {
   const n = tasks.reduce((sum, one) => sum + one.n, 0);
   const means: Score[] =
     group === null
       ? []
       : [
           {
-            ...{ task: task.name, metric: "mean by questions", value: group.mean, stderr: group.stderr, n },
+            ...{ task: name, metric: "mean by questions", value: group.mean, stderr: group.stderr, n },
             interval: normalInterval(group.mean, group.stderr),
           },
           {
-            ...{ task: task.name, metric: "plain mean of tasks", value: group.plainMean, n: tasks.length },
+            ...{ task: name, metric: "plain mean of tasks", value: group.plainMean, n: tasks.length },
             ...{ interval: null, stderr: null },
           },
         ];

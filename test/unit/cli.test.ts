@@ -76,9 +76,9 @@ test("medilora-eval is the eval command under its own name", async () => {
   assert.equal(code, 0);
   assert.match(stdout, /^Usage: medilora-eval \[options\] \[models\.\.\.\]/);
   assert.match(stdout, /--sampler <preset>/);
-  const missing = await runCli(["model.gguf"], { script: evalScript });
+  const missing = await runCli([], { script: evalScript });
   assert.equal(missing.code, 2);
-  assert.match(missing.stderr, /^medilora: required option '--data <path>' not specified \[ARGUMENT_INVALID\]\n$/);
+  assert.match(missing.stderr, /^medilora: missing required argument 'models' \[ARGUMENT_INVALID\]\n$/);
 });
 
 test("--version prints the package's version", async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { answersFileOf } from "../../dist/cli/commands/eval.js";
+import { answersFileOf, gatherTasks, parseModel } from "../../dist/cli/eval/flags.js";
 import { decimalNumber, gather, parseAdapter, wholeNumber } from "../../dist/cli/options.js";
 import { loadConfigWith } from "../../dist/cli/overrides.js";
 
@@ -49,9 +49,36 @@ test("an adapter's scale is a number behind the last colon", () => {
   assert.deepEqual(parseAdapter("a.gguf:x"), { path: "a.gguf:x" });
 });
 
-test("each of several models gets an answers file of its own", () => {
-  assert.equal(answersFileOf("out/answers.jsonl", "/models/base-q4.gguf"), "out/answers.base-q4.jsonl");
-  assert.equal(answersFileOf("answers", "m.gguf"), "answers.m");
+test("each of several models and tasks gets an answers file of its own", () => {
+  assert.equal(answersFileOf("out.d/answers.jsonl", ["base-q4", "medmcqa"]), "out.d/answers.base-q4.medmcqa.jsonl");
+  assert.equal(answersFileOf("out.d/answers", ["m"]), "out.d/answers.m");
+  assert.equal(answersFileOf("answers.jsonl", []), "answers.jsonl");
+  assert.equal(answersFileOf("a/answers.jsonl", ["base", "cot"]), "a/answers.base.cot.jsonl");
+});
+
+test("a model's argument names its adapters behind plus signs, unless a file has that name", async () => {
+  assert.deepEqual(parseModel("/m/base.gguf"), { model: "/m/base.gguf", adapters: [], name: "base" });
+  assert.deepEqual(parseModel("m/base.GGUF+a.gguf:0.5+d/b.gguf"), {
+    model: "m/base.GGUF",
+    adapters: [{ path: "a.gguf", scale: 0.5 }, { path: "d/b.gguf" }],
+    name: "base+ax0.5+b",
+  });
+  assert.deepEqual(parseModel("b.gguf+a.gguf:+1e-1+c.gguf").adapters, [
+    { path: "a.gguf", scale: 0.1 },
+    { path: "c.gguf" },
+  ]);
+  // A plus sign elsewhere is part of a name.
+  assert.equal(parseModel("my+base.gguf").model, "my+base.gguf");
+  const odd = join(folder, "x.gguf+y.gguf");
+  await writeFile(odd, "");
+  assert.deepEqual(parseModel(odd).adapters, []);
+});
+
+test("tasks are named between commas and over several options; a task file's path may hold commas", async () => {
+  assert.deepEqual(gatherTasks("c, d", gatherTasks("a,b")), ["a", "b", "c", "d"]);
+  const file = join(folder, "my,task.yaml");
+  await writeFile(file, "");
+  assert.deepEqual(gatherTasks(file), [file]);
 });
 
 test("--set changes keys as if the file said so: YAML values, lists, paths from the file's folder", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
 import { test } from "node:test";
-import { answersFileOf } from "../../dist/cli/commands/eval.js";
-import { type StrategyFlags, strategiesOf } from "../../dist/cli/commands/evalStrategies.js";
+import { type StrategyFlags, strategiesOf } from "../../dist/cli/eval/strategies.js";
 import { isMediloraError } from "../../dist/errors.js";
 import { runCli } from "./helpers/cli.js";
 import { temporaryFolder } from "./helpers/data.js";
@@ -53,13 +53,6 @@ test("a flag that lacks another one is refused by name", () => {
     );
 });
 
-test("each column has an answers file of its own", () => {
-  assert.equal(answersFileOf("a/answers.jsonl", undefined), "a/answers.jsonl");
-  assert.equal(answersFileOf("a/answers.jsonl", undefined, "cot"), "a/answers.cot.jsonl");
-  assert.equal(answersFileOf("a/answers.jsonl", "m/base.gguf"), "a/answers.base.jsonl");
-  assert.equal(answersFileOf("a/answers.jsonl", "m/base.gguf", "cot"), "a/answers.base.cot.jsonl");
-});
-
 test("what the task does not take is refused before a model is opened", async () => {
   const refused = async (args: string[], message: RegExp, exit = 2) => {
     const { code, stdout, stderr } = await runCli(["eval", model, "--data", data, ...args]);
@@ -71,6 +64,11 @@ test("what the task does not take is refused before a model is opened", async ()
   await refused(["--task", "pubmedqa_likelihood", "--shuffle-choices", "2"], /does not take choice shuffling/);
   await refused(["--task", "pubmedqa_likelihood", "--cot"], /--cot is for generated answers/);
   await refused(["--knn-shots", "1", "--knn-train", folder.path("none.json")], /none\.json does not exist/, 1);
+  // Of all tasks only those whose files are there: a model is opened, and is none.
+  await mkdir(folder.path("only"));
+  await folder.write("only/test_set.json", pubmedqaJson(["yes", "no"]));
+  const only = await runCli(["eval", model, "--data", folder.path("only"), "--self-consistency", "3"]);
+  assert.match(only.stderr, /\[MODEL_INVALID\]/);
   const { code } = await runCli(["eval", model, "--data", data, "--self-consistency", "1"]);
   assert.equal(code, 2);
 });

@@ -86,7 +86,7 @@ describe("dumped requests are what the model is asked", () => {
     assert.deepEqual(await readJsonLines(output), await dumped("medqa_4options", medqa4));
     const refused = await runCli([...args, "--shots", "2"]);
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /medqa_4options has no shots/);
+    assert.match(refused.stderr, /--shots is for choices scored by log-likelihood; medqa_4options is none/);
   });
 
   it("refuses what it would have to ignore", async () => {

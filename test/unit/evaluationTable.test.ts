@@ -76,7 +76,7 @@ test("exactly two results get their difference", () => {
 test("two results of different questions stand side by side, with the reason why no difference is given", () => {
   const text = evaluationTable([allYes, resultOf(official.slice(0, 100), { available: 500 })]);
   assert.match(text, /^The results cannot be compared: only the first one answers question q101\./m);
-  assert.match(text, /^Model 2: Only the first 100 of the data's 500 questions were asked\.$/m);
+  assert.match(text, /^Result 2: Only the first 100 of the data's 500 questions were asked\.$/m);
 });
 
 test("each distinct run and note is told once, and of which model where it is not true of all", () => {
@@ -84,9 +84,9 @@ test("each distinct run and note is told once, and of which model where it is no
   const same = evaluationTable([allYes, allYes]).split("\n");
   assert.equal(same.filter((line) => line === run).length, 1);
   const three = evaluationTable([allYes, tuned, allYes]).split("\n");
-  assert.equal(three.filter((line) => line === `Model 1, 3: ${run}`).length, 1);
-  assert.equal(three.filter((line) => line.startsWith("Model 2: pubmedqa@1, answers read by")).length, 1);
-  assert.equal(three.filter((line) => line.startsWith("Model 2: The repeat penalty counts")).length, 1);
+  assert.equal(three.filter((line) => line === `Result 1, 3: ${run}`).length, 1);
+  assert.equal(three.filter((line) => line.startsWith("Result 2: pubmedqa@1, answers read by")).length, 1);
+  assert.equal(three.filter((line) => line.startsWith("Result 2: The repeat penalty counts")).length, 1);
   assert.equal(three.filter((line) => line.startsWith("The repeat penalty counts")).length, 0);
 });
 

@@ -5,10 +5,9 @@ import { describe, it } from "node:test";
 import { MEDICAL_NOTICE } from "../../dist/eval/evaluationResult.js";
 import { evaluationReport, writeEvaluationReport } from "../../dist/report/html/document.js";
 import { html, scriptJson } from "../../dist/report/html/markup.js";
-import type { PageData } from "../../dist/report/html/page/data.js";
 import { packageVersion } from "../../dist/util/version.js";
 import { temporaryFolder } from "./helpers/data.js";
-import { type Answer, resultOf, scoredOf, yesAnswers } from "./helpers/results.js";
+import { type Answer, pageDataOf, resultOf, scoredOf, textOf, yesAnswers } from "./helpers/results.js";
 
 const folder = await temporaryFolder();
 
@@ -16,19 +15,6 @@ const ELEMENTS = { script: /<script>([\s\S]*?)<\/script>/g, style: /<style>([\s\
 
 function contents(page: string, element: keyof typeof ELEMENTS): string[] {
   return [...page.matchAll(ELEMENTS[element])].map((match) => match[1]!);
-}
-
-function pageDataOf(page: string): PageData {
-  const [, json] = /<script type="application\/json" id="report-data">([\s\S]*?)<\/script>/.exec(page)!;
-  return JSON.parse(json!) as PageData;
-}
-
-/** The page's text, spaces as one blank. */
-function textOf(page: string): string {
-  return page
-    .replace(/<(script|style)[\s\S]*?<\/\1>/g, "")
-    .replace(/<[^>]*>/g, " ")
-    .replace(/\s+/g, " ");
 }
 
 describe("HTML source", () => {

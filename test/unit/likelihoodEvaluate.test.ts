@@ -218,7 +218,7 @@ describe("the table of likelihood results", () => {
       assert.deepEqual(cells("Plain mean of tasks"), ["33.3%", "n/a"]);
       assert.deepEqual(cells("Questions"), ["7", "4"]);
       assert.equal(text.split("Not medical advice").length, 2);
-      assert.match(text, /Model 2: arc_easy@1, choices scored by log-likelihood, no shots\./);
+      assert.match(text, /Result 2: arc_easy@1, choices scored by log-likelihood, no shots\./);
     }
   });
 });
@@ -256,7 +256,10 @@ describe("medilora-eval", () => {
         ["m.gguf", "--task", "arc_easy", "--max-tokens", "5"],
         /--max-tokens is for generated answers; arc_easy is none/,
       ],
-      [["m.gguf", "--shots", "5"], /--shots is for choices scored by log-likelihood; pubmedqa is none/],
+      [
+        ["m.gguf", "--task", "pubmedqa", "--shots", "5"],
+        /--shots is for choices scored by log-likelihood; pubmedqa is none/,
+      ],
       [["--task", "arc_easy"], /missing required argument 'models'/],
     ];
     for (const [args, message] of cases) {

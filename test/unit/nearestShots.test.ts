@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { copyFile, mkdir } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { evaluateWith } from "../../dist/eval/evaluate.js";
 import type { EvaluateOptions } from "../../dist/eval/evaluateOptions.js";
@@ -62,6 +63,15 @@ describe("nearest shots", async () => {
     assert.deepEqual([neighbours!.shots, neighbours!.train[0]!.file], [2, "train.json"]);
     assert.equal(neighbours!.embedding.model.file, "model.gguf");
     assert.match(evaluationTable([result]), /nearest shots 2 \(shots of train\.json; embeddings of model\.gguf\)/);
+  });
+
+  it("come from the task's file in a folder, too", async () => {
+    await mkdir(folder.path("solved"));
+    await copyFile(train, folder.path("solved/ori_pqal.json"));
+    const { answers, run: go } = await run({ neighbours: { train: folder.path("solved"), shots: 1 } });
+    const { strategy } = await go();
+    assert.equal(strategy!.neighbours!.train[0]!.file, "ori_pqal.json");
+    assert.ok(answers.prompts[0]!.includes("Turn by 39?"));
   });
 
   it("hold their reasoning under chain of thought; rows without stay out", async () => {

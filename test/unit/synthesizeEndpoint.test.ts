@@ -119,7 +119,7 @@ test("a busy endpoint is asked again, up to four times in all", async () => {
     response.statusCode = 500;
     response.end(SECRET);
   };
-  await assert.rejects(ask(), { code: "ENDPOINT_FAILED", message: /status 500/ });
+  await assert.rejects(ask(), { code: "NETWORK_FAILED", message: /status 500/ });
   assert.equal(seen.length, 4);
 });
 
@@ -154,11 +154,11 @@ test("errors and nonsense are errors without text, and redirects do not send it 
     [(response) => response.writeHead(404).end(SECRET), "ARGUMENT_INVALID", 1],
     [(response) => response.end(SECRET), "DATA_INVALID", 1],
     [(response) => response.end(JSON.stringify({ choices: [], error: SECRET })), "DATA_INVALID", 1],
-    [(response) => response.writeHead(307, { location: "/elsewhere" }).end(), "ENDPOINT_FAILED", 1],
-    [(response) => response.writeHead(308, { location: "https://example.org/v1" }).end(), "ENDPOINT_FAILED", 1],
-    [(response) => response.writeHead(302).end(), "ENDPOINT_FAILED", 1],
-    [(response) => response.destroy(), "ENDPOINT_FAILED", 4],
-    [cutInside, "ENDPOINT_FAILED", 4],
+    [(response) => response.writeHead(307, { location: "/elsewhere" }).end(), "NETWORK_FAILED", 1],
+    [(response) => response.writeHead(308, { location: "https://example.org/v1" }).end(), "NETWORK_FAILED", 1],
+    [(response) => response.writeHead(302).end(), "NETWORK_FAILED", 1],
+    [(response) => response.destroy(), "NETWORK_FAILED", 4],
+    [cutInside, "NETWORK_FAILED", 4],
     [(response) => response.end(`{"choices": "${"x".repeat(2 ** 24)}"}`), "DATA_INVALID", 1],
   ];
   for (const [reply, code, requests] of cases) {

@@ -1,51 +1,36 @@
-import { basename, extname } from "node:path";
 import { type Command, Option } from "commander";
-import { MediloraError } from "../../errors.js";
-import type { EvaluationResult } from "../../eval/evaluationResult.js";
-import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
-import { SAMPLER_PRESETS, type SamplerPreset } from "../../eval/samplers.js";
-import { type AdapterFlag, gather, parseAdapter, SEED_MAX, wholeNumber } from "../options.js";
+import { SAMPLER_PRESETS } from "../../eval/samplers.js";
+import { type EvalFlags, gatherTasks } from "../eval/flags.js";
+import { addStrategyOptions } from "../eval/strategies.js";
+import { gather, parseAdapter, SEED_MAX, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
-import { checkReportFile, printCsv, writeReport } from "./evalOutputs.js";
-import {
-  addStrategyOptions,
-  embedProgress,
-  type NamedStrategy,
-  rehearse,
-  type StrategyFlags,
-  strategiesOf,
-} from "./evalStrategies.js";
 
-interface EvalFlags extends StrategyFlags {
-  task: string;
-  data?: string;
-  limit?: number;
-  adapter?: AdapterFlag[];
-  sampler?: SamplerPreset;
-  seed?: number;
-  maxTokens?: number;
-  shots?: number;
-  bos?: boolean;
-  sequences?: number;
-  threads?: number;
-  answers?: string;
-  overwrite?: boolean;
-  markdown?: boolean;
-  json?: boolean;
-  csv?: boolean;
-  report?: string;
-  list?: boolean;
-  dumpRequests?: string;
+/** `medilora eval`: benchmarks over one or several models. */
+export function evalCommand(command: Command, context: CliContext): Command {
+  command
+    .description("score models on benchmarks; several models are compared in one table")
+    .argument("[models...]", "GGUF models; base.gguf+adapter.gguf:0.5 is a model with adapters");
+  addBenchmarkOptions(command);
+  addScoringOptions(command);
+  addStrategyOptions(command);
+  addOutputOptions(command);
+  return command.action((models: string[], flags: EvalFlags) => act(models, flags, command, context));
 }
 
-/** `medilora eval`: a benchmark over one or several models. */
-export function evalCommand(command: Command, context: CliContext): Command {
-  const configured = command
-    .description("score models on a benchmark; several models give one table")
-    .argument("[models...]", "GGUF models")
-    .option("--task <name>", "benchmark; see --list", "pubmedqa")
-    .option("--data <path>", "the benchmark's data in its published format, or the folder that holds it")
+function addBenchmarkOptions(command: Command): void {
+  command
+    .option("--task <names>", "benchmarks, commas between them; all; or a task file .yaml; see --list", gatherTasks)
+    .option("--data <path>", "a folder with the published files, or the file of one benchmark (default: benchmarks)")
+    .option("--list", "print the benchmarks, the files that each needs, and where these are published")
+    .option("--download", "fetch the published files that are absent into the folder; nothing is fetched without")
+    .option("--mirror <url>", "with --download: fetch from here, under the files' names in the folder")
     .option("--limit <n>", "ask only the first n questions (of each task)", wholeNumber(1))
+    .option("--contamination <files...>", "training rows: which questions share 13 words with them, and scores without")
+    .option("--dump-requests <file>", "write every request of a task as a JSON line; no model is evaluated");
+}
+
+function addScoringOptions(command: Command): void {
+  command
     .option("--adapter <file[:scale]>", "GGUF adapter on every model; may be repeated", gather(parseAdapter))
     .addOption(
       new Option("--sampler <preset>", "generated answers: sampler preset (default: llama-cpp-python-2023)").choices(
@@ -54,193 +39,37 @@ export function evalCommand(command: Command, context: CliContext): Command {
     )
     .option("--seed <n>", "generated answers: seed of the draws (default: 0)", wholeNumber(0, SEED_MAX))
     .option("--max-tokens <n>", "generated answers: most tokens of one (default: the task's)", wholeNumber(1))
+    .option("--truncate-left", "generated answers: cut the beginning of the user's text where a prompt is too long")
     .option("--shots <k>", "log-likelihood: solved questions in front of each one (default: 0)", wholeNumber(0))
     .option("--bos", "log-likelihood: begin every context with BOS")
+    .option("--context-size <n>", "tokens of all sequences together (default: as the questions need)", wholeNumber(1))
     .option("--sequences <n>", "answers or choices computed together (default: 8 or 64)", wholeNumber(1, 256))
-    .option("--threads <n>", "processor threads", wholeNumber(1))
+    .option("--threads <n>", "processor threads", wholeNumber(1));
+}
+
+function addOutputOptions(command: Command): void {
+  command
     .option(
       "--answers <file>",
-      "keep every answer here (JSON lines) and go on from it; a file for each of several models",
+      "keep every answer here (JSON lines) and go on from it; a file for each of several models and tasks",
     )
-    .option("--overwrite", "begin the answers file anew")
+    .option("--overwrite", "begin the answers files anew")
+    .option("--reference <n>", "the model that the others are compared with (default: 1, the first)", wholeNumber(1))
+    .addOption(new Option("--baseline <name>", "set published numbers beside ours").choices(["paper"]))
     .addOption(new Option("--markdown", "print the table as Markdown").conflicts("json"))
-    .addOption(new Option("--csv", "print every score as CSV").conflicts(["json", "markdown"]))
+    .addOption(new Option("--csv", "print every score as CSV").conflicts(["json", "markdown", "baseline"]))
     .option("--report <file>", "write an HTML page with the scores and every question")
-    .option("--json", "print results and answers as JSON")
-    .option("--list", "print the benchmarks and the files that each needs")
-    .option("--dump-requests <file>", "write every request as a JSON line; no model is evaluated");
-  return addStrategyOptions(configured).action((models: string[], flags: EvalFlags) =>
-    act(models, flags, command, context),
-  );
+    .option("--json", "print results and answers as JSON");
 }
 
-/** `--list` needs neither data nor a model, `--dump-requests` no model; so commander cannot require them. */
+/** `--list` and `--download` need no model, and `--dump-requests` none either; so commander cannot require them. */
 async function act(models: string[], flags: EvalFlags, command: Command, context: CliContext): Promise<void> {
-  if (flags.list) return list(flags, context);
-  if (flags.data === undefined) return command.error("error: required option '--data <path>' not specified");
-  if (flags.dumpRequests !== undefined) return dump(flags.dumpRequests, flags.data, flags, context);
-  if (models.length === 0) return command.error("error: missing required argument 'models'");
-  refuseSameNames(models, flags);
-  await checkReportFile(flags.report);
-  const { findTask, isLikelihood } = await import("../../eval/tasks/index.js");
-  const task = findTask(flags.task);
-  if (isLikelihood(task)) refuse(flags, ["sampler", "maxTokens", "selfConsistency", "cot"], "is for generated answers");
-  await rehearse(task, flags.data, flags);
-  if (isLikelihood(task)) return scoreAll(models, flags.data, flags, context);
-  return answerAll(models, flags.data, flags, context);
-}
-
-async function list({ json }: EvalFlags, { out }: CliContext): Promise<void> {
-  const { GENERATION_TASKS, isMember, LIKELIHOOD_TASKS } = await import("../../eval/tasks/index.js");
-  const tasks = [
-    ...GENERATION_TASKS.map((task) => ({ ...task, answers: "generated" })),
-    ...LIKELIHOOD_TASKS.map((task) => ({ ...task, answers: "log-likelihood" })),
-  ].map(({ name, version, answers, description, files }) => ({ name, version, answers, description, files }));
-  if (json) return out.json({ tasks });
-  const members = new Set(LIKELIHOOD_TASKS.filter(isMember).map(({ name }) => name));
-  for (const { name, answers, description, files } of tasks)
-    out.data(`${members.has(name) ? "  " : ""}${name} (${answers}): ${description} Data: ${files}.`);
-}
-
-async function dump(output: string, data: string, flags: EvalFlags, { out, signal }: CliContext): Promise<void> {
-  const { dumpRequests } = await import("../../eval/dumpRequests.js");
-  const { task, limit, shots, seed } = flags;
-  const strategies = strategiesOf(flags).map(({ strategy }) => strategy);
-  const requests = await dumpRequests({ task, data, output, limit, shots, seed, strategies, signal });
-  if (flags.json) out.json({ output, requests });
-  else out.data(`${output}: ${requests} requests`);
-}
-
-async function scoreAll(models: string[], data: string, flags: EvalFlags, context: CliContext): Promise<void> {
-  if (flags.shuffleChoices === undefined) refuse(flags, ["seed"], "is for generated answers");
-  const results: LikelihoodResult[] = [];
-  for (const model of models)
-    for (const one of [undefined, ...strategiesOf(flags)])
-      results.push(await scoreModel({ model, data, several: models.length > 1, named: one }, flags, context));
-  const { out } = context;
-  await writeReport(flags.report, results, context);
-  if (flags.json) return out.json({ results });
-  if (flags.csv) return printCsv(results, context);
-  const { likelihoodMarkdown, likelihoodTable } = await import("../../report/likelihoodTable.js");
-  out.data(flags.markdown ? likelihoodMarkdown(results) : likelihoodTable(results, { unicode: out.unicode }));
-}
-
-async function scoreModel(column: EvalColumn, flags: EvalFlags, context: CliContext): Promise<LikelihoodResult> {
-  const { evaluateLikelihood } = await import("../../eval/loglikelihood/evaluateLikelihood.js");
-  const { shots, bos } = flags;
-  const report = await progressLine(column, context);
-  return evaluateLikelihood({
-    ...commonOptions(column, flags, context),
-    shots,
-    ...(bos && { addBos: true }),
-    onProgress: (progress) => report(progress, ""),
-  });
-}
-
-async function answerAll(models: string[], data: string, flags: EvalFlags, context: CliContext): Promise<void> {
-  refuse(flags, ["shots", "bos"], "is for choices scored by log-likelihood");
-  const results: EvaluationResult[] = [];
-  for (const model of models)
-    for (const one of [undefined, ...strategiesOf(flags)])
-      results.push(await answerModel({ model, data, several: models.length > 1, named: one }, flags, context));
-  const { out } = context;
-  await writeReport(flags.report, results, context);
-  if (flags.json) return out.json(await comparable(results));
-  if (flags.csv) return printCsv(results, context);
-  const { evaluationMarkdown, evaluationTable } = await import("../../report/evaluationTable.js");
-  out.data(flags.markdown ? evaluationMarkdown(results) : evaluationTable(results, { unicode: out.unicode }));
-}
-
-async function answerModel(column: EvalColumn, flags: EvalFlags, context: CliContext): Promise<EvaluationResult> {
-  const { evaluate } = await import("../../eval/evaluate.js");
-  const { sampler, seed, maxTokens } = flags;
-  const report = await progressLine(column, context);
-  return evaluate({
-    ...commonOptions(column, flags, context),
-    ...{ sampler, seed, maxTokens },
-    onProgress: (progress) => report(progress, `${progress.validSoFar} valid  `),
-  });
-}
-
-/** One column of the table. */
-interface EvalColumn {
-  model: string;
-  data: string;
-  /** Whether several models are evaluated. */
-  several: boolean;
-  /** Undefined for the plain result. */
-  named: NamedStrategy | undefined;
-}
-
-function commonOptions({ model, data, several, named }: EvalColumn, flags: EvalFlags, { signal, out }: CliContext) {
-  const { task, limit, adapter, sequences, threads, answers, overwrite } = flags;
-  return {
-    ...{ model, data, task, limit, sequences, threads, overwrite, signal },
-    ...(adapter && { adapters: adapter }),
-    ...(answers !== undefined && { answersFile: answersFileOf(answers, several ? model : undefined, named?.name) }),
-    ...(named && {
-      strategy: named.strategy,
-      onEmbedProgress: embedProgress(out, `embed ${basename(named.strategy.neighbours?.model ?? model)}`),
-    }),
-  };
-}
-
-interface Progress {
-  done: number;
-  total: number;
-  questionsPerSecond: number;
-  etaSeconds: number;
-}
-
-async function progressLine(
-  { model, named }: EvalColumn,
-  { out }: CliContext,
-): Promise<(progress: Progress, more: string) => void> {
-  const { formatDuration } = await import("../../report/format.js");
-  let meter: ReturnType<typeof out.progress> | undefined;
-  return ({ done, total, questionsPerSecond, etaSeconds }, more) => {
-    // Not before: texts may be embedded first, on a meter of their own.
-    meter ??= out.progress(`eval ${basename(model)}${named ? ` ${named.name}` : ""}`);
-    const count = `${done}/${total} ${named ? "requests" : "questions"}`;
-    meter.update(done, total, `${count}  ${more}${questionsPerSecond.toFixed(1)}/s  ETA ${formatDuration(etaSeconds)}`);
-  };
-}
-
-/** Options of the other kind of task would be ignored silently. */
-function refuse(flags: EvalFlags, names: ReadonlyArray<keyof EvalFlags>, reason: string): void {
-  const given = names.find((name) => flags[name] !== undefined);
-  if (given === undefined) return;
-  const option = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new MediloraError("ARGUMENT_INVALID", `--${option} ${reason}; ${flags.task} is none. Leave it out.`);
-}
-
-/** Models of one name would share an answers file. */
-function refuseSameNames(models: string[], { answers }: EvalFlags): void {
-  if (answers === undefined) return;
-  const names = models.map((model) => basename(model, extname(model)));
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new MediloraError(
-      "ARGUMENT_INVALID",
-      `Two models are named ${twice}, so their answers would go into one file. Evaluate them apart, or rename one.`,
-    );
-}
-
-/**
- * `answers.jsonl` of model `base.gguf` is `answers.base.jsonl`, under a strategy also `answers.base.cot.jsonl`; without a
- * model and a strategy, the file itself.
- */
-export function answersFileOf(answers: string, model: string | undefined, strategy?: string): string {
-  const extension = extname(answers);
-  const stem = answers.slice(0, answers.length - extension.length);
-  const parts = [...(model === undefined ? [] : [basename(model, extname(model))]), ...(strategy ? [strategy] : [])];
-  return `${[stem, ...parts].join(".")}${extension}`;
-}
-
-/** What `--json` prints: the results and, of exactly two, how they differ. */
-async function comparable(results: EvaluationResult[]): Promise<object> {
-  const [first, second] = results;
-  if (results.length !== 2 || !first || !second) return { results };
-  const { compareEvaluations } = await import("../../eval/compare.js");
-  return { results, comparison: compareEvaluations(first, second) };
+  if (flags.list) return (await import("../eval/list.js")).listBenchmarks(flags, context);
+  if (flags.mirror !== undefined && !flags.download)
+    return command.error("error: option '--mirror <url>' is for --download");
+  const needsModel = !flags.download && flags.dumpRequests === undefined;
+  if (needsModel && models.length === 0) return command.error("error: missing required argument 'models'");
+  if (flags.reference !== undefined && flags.reference > models.length)
+    return command.error(`error: option '--reference <n>' names model ${flags.reference} of ${models.length}`);
+  return (await import("../eval/evaluate.js")).evaluateModels(models, flags, context);
 }

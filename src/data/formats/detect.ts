@@ -1,6 +1,5 @@
-import { open } from "node:fs/promises";
-import { extname } from "node:path";
-import { fileError, MediloraError } from "../../errors.js";
+import { MediloraError } from "../../errors.js";
+import { formatExtension, readBytes } from "./bytes.js";
 import { readCsvRecords } from "./csv.js";
 import { readJsonArray } from "./json.js";
 import { readJsonLines } from "./jsonl.js";
@@ -19,7 +18,8 @@ export interface ReadRecordsOptions {
 const HEAD_BYTES = 1 << 20;
 
 /**
- * Reads the records of a JSON, JSON lines, CSV or Parquet file, whichever it is ({@link detectFormat}).
+ * Reads the records of a JSON, JSON lines, CSV or Parquet file, whichever it is ({@link detectFormat}); all but Parquet may
+ * be packed by gzip.
  * @throws MediloraError `DATA_INVALID` with file and row or line; `FILE_NOT_FOUND`, `FILE_READ`
  */
 export async function* readRecords(path: string, options: ReadRecordsOptions = {}): AsyncGenerator<SourceRecord> {
@@ -43,7 +43,7 @@ export async function* readRecords(path: string, options: ReadRecordsOptions = {
 export async function detectFormat(path: string): Promise<RecordFormat> {
   const bytes = await head(path);
   if (bytes.subarray(0, 4).toString("latin1") === "PAR1") return "parquet";
-  const extension = extname(path).toLowerCase();
+  const extension = formatExtension(path);
   if (extension === ".csv") return "csv";
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   const first = text.trimStart()[0];
@@ -67,16 +67,14 @@ function isJsonLines(text: string, extension: string): boolean {
   }
 }
 
+/** Unpacked, where the file is gzip. */
 async function head(path: string): Promise<Buffer> {
-  try {
-    const file = await open(path);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fileError(error, path, "read");
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of readBytes(path)) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= HEAD_BYTES) break;
   }
+  return Buffer.concat(chunks).subarray(0, HEAD_BYTES);
 }

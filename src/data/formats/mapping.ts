@@ -191,7 +191,8 @@ function text(record: SourceRecord, field: string): string {
   throw recordError(record.where, `field ${field} of the mapping is missing`);
 }
 
-function optionalText(record: SourceRecord, field: string | undefined): string | undefined {
+/** A field's text, a list's joined by spaces; undefined when it is missing or null. */
+export function optionalText(record: SourceRecord, field: string | undefined): string | undefined {
   const value = field === undefined ? undefined : at(record, field);
   if (value === undefined || value === null) return undefined;
   const textOf = (one: string | number | boolean) =>
@@ -206,7 +207,7 @@ function isScalar(value: unknown): value is string | number | boolean {
 }
 
 /** A field by its whole name, else by its path. */
-function at(record: SourceRecord, field: string): unknown {
+export function at(record: SourceRecord, field: string): unknown {
   if (Object.hasOwn(record.value, field)) return record.value[field];
   let value: unknown = record.value;
   for (const part of field.split(".")) {

@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { fileError } from "../../errors.js";
+import { readBytes } from "./bytes.js";
 import { recordError } from "./record.js";
 
 const LINE_FEED = 0x0a;
@@ -9,8 +8,8 @@ const CARRIAGE_RETURN = 0x0d;
 export const MAX_RECORD_BYTES = 64 * 2 ** 20;
 
 /**
- * The text of a UTF-8 file in pieces of about 64 KiB, without its byte order mark.
- * @throws MediloraError `DATA_INVALID` for bytes that are not UTF-8; `FILE_NOT_FOUND`, `FILE_READ`
+ * The text of a UTF-8 file, or one packed by gzip, in pieces of about 64 KiB, without its byte order mark.
+ * @throws MediloraError `DATA_INVALID` for bytes that are not UTF-8 or a damaged gzip file; `FILE_NOT_FOUND`, `FILE_READ`
  */
 export async function* readText(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -21,19 +20,15 @@ export async function* readText(path: string): AsyncGenerator<string> {
       throw recordError(path, "is not UTF-8; convert the file to UTF-8");
     }
   };
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) yield decode(chunk);
-    yield decode();
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
+  for await (const chunk of readBytes(path)) yield decode(chunk);
+  yield decode();
 }
 
 /** What ends a line: a line feed, or also a carriage return with or without a line feed behind it. */
 export type LineEnds = "lf" | "cr";
 
 /**
- * The lines of a UTF-8 file, without their line ends, counted from 1. Memory holds one line.
+ * The lines of a UTF-8 file, or one packed by gzip, without their line ends, counted from 1. Memory holds one line.
  * @throws MediloraError `DATA_INVALID` with the line for bytes that are not UTF-8 and for a line above
  *   {@link MAX_RECORD_BYTES}; `FILE_NOT_FOUND`, `FILE_READ`
  */
@@ -48,28 +43,24 @@ export async function* readLines(path: string, ends: LineEnds = "lf"): AsyncGene
     size = 0;
     return { line: line++, text };
   };
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      // The line feed of a pair that two chunks share.
-      let start = behindReturn && chunk[0] === LINE_FEED ? 1 : 0;
-      for (const { end, next } of lineEnds(chunk, start, ends)) {
-        parts.push(chunk.subarray(start, end));
-        yield take();
-        start = next;
-      }
-      behindReturn = ends === "cr" && chunk[chunk.length - 1] === CARRIAGE_RETURN;
-      parts.push(chunk.subarray(start));
-      size += chunk.length - start;
-      if (size > MAX_RECORD_BYTES)
-        throw recordError(
-          `${path}, line ${line}`,
-          `is longer than ${MAX_RECORD_BYTES} bytes; give a file with shorter lines`,
-        );
+  for await (const chunk of readBytes(path)) {
+    // The line feed of a pair that two chunks share.
+    let start = behindReturn && chunk[0] === LINE_FEED ? 1 : 0;
+    for (const { end, next } of lineEnds(chunk, start, ends)) {
+      parts.push(chunk.subarray(start, end));
+      yield take();
+      start = next;
     }
-    if (size > 0) yield take();
-  } catch (error) {
-    throw fileError(error, path, "read");
+    behindReturn = ends === "cr" && chunk[chunk.length - 1] === CARRIAGE_RETURN;
+    parts.push(chunk.subarray(start));
+    size += chunk.length - start;
+    if (size > MAX_RECORD_BYTES)
+      throw recordError(
+        `${path}, line ${line}`,
+        `is longer than ${MAX_RECORD_BYTES} bytes; give a file with shorter lines`,
+      );
   }
+  if (size > 0) yield take();
 }
 
 /** Ends of the lines of a chunk, and where the next ones start. Each byte is searched once for either sign. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { MediloraError } from "../../errors.js";
+import { isPrivateTransport } from "../../util/url.js";
 import type { ChatMessage } from "../rows.js";
 import type { Completion, CompletionRequest, SynthesisBackend } from "./backend.js";
 
@@ -78,7 +79,7 @@ export class EndpointBackend implements SynthesisBackend {
   /**
    * Asks once, and again up to three times when the endpoint is busy or cannot be reached. What refuses this one request is
    * no error but a completion that is `refused`; its prompt counts as paid for.
-   * @throws MediloraError `ARGUMENT_INVALID` for a wrong key, address or model; `ENDPOINT_FAILED` when it cannot be
+   * @throws MediloraError `ARGUMENT_INVALID` for a wrong key, address or model; `NETWORK_FAILED` when it cannot be
    *   reached, is busy, fails or points elsewhere; `DATA_INVALID` when its answer cannot be read; `ABORTED`; none holds
    *   text of the prompt or of the answer
    */
@@ -150,8 +151,7 @@ export class EndpointBackend implements SynthesisBackend {
 
   #refused(status: number | undefined): MediloraError {
     const url = this.id.url;
-    const failed = (problem: string) =>
-      new MediloraError("ENDPOINT_FAILED", `${url} ${problem}; what is done is kept.`);
+    const failed = (problem: string) => new MediloraError("NETWORK_FAILED", `${url} ${problem}; what is done is kept.`);
     if (status === undefined) return failed("cannot be reached. Check the address");
     if (status < 400)
       return failed("points to another address. The text is not sent there: name that one if it may be");
@@ -169,8 +169,7 @@ function checkUrl(text: string): URL {
     throw new MediloraError("ARGUMENT_INVALID", "endpoint is not a URL. Give one like https://host/v1.");
   if (url.username !== "" || url.password !== "" || url.search !== "")
     throw new MediloraError("ARGUMENT_INVALID", "endpoint must hold no password and no query. Give the key apart.");
-  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback))
+  if (!isPrivateTransport(url))
     throw new MediloraError("ARGUMENT_INVALID", "endpoint must be https: medical text must not travel in the clear.");
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
   return url;

@@ -11,6 +11,7 @@ import { type PreparedChoices, type PreparedTask, prepareRun } from "./prepare.j
 import { buildLikelihoodResult, type LikelihoodResult } from "./result.js";
 import { scoreQuestions } from "./scoreQuestions.js";
 import { type LikelihoodKey, type StoredScore, scoreSchema } from "./storedScore.js";
+import type { LikelihoodTask, TaskGroup } from "./task.js";
 
 /**
  * Scores the choices of every question of a benchmark, or of a group of them, by their log-likelihood, with the
@@ -40,7 +41,7 @@ export async function evaluateLikelihoodWith(
   const questions = plan?.questions ?? limited.flatMap((one) => one.questions);
   const identity = {
     ...(await identifyModel(options)),
-    task: { name: task.name, version: task.version },
+    task: taskIdentity(task),
     shots,
     addBos,
     ...(plan && { strategy: plan.strategy }),
@@ -60,12 +61,19 @@ export async function evaluateLikelihoodWith(
     });
     const machine = describeMachine(engine.threads ?? threads);
     const available = all.reduce((sum, one) => sum + one.questions.length, 0);
-    const run = { ...identity, timings, machine, isGroup: task.kind === "group", missing, available };
+    const isGroup = task.kind === "group";
+    const run = { ...identity, timings, machine, isGroup, missing, available, contamination: options.contamination };
     const result = buildLikelihoodResult(run, limited, plan === undefined ? scores : plan.combine(scores));
     return { ...result, notes: [...result.notes, ...(plan?.notes ?? [])] };
   } finally {
     await file?.close();
   }
+}
+
+function taskIdentity(task: LikelihoodTask | TaskGroup): LikelihoodResult["task"] {
+  const { name, version } = task;
+  const definition = task.kind === "likelihood" ? task.definition : undefined;
+  return { name, version, ...(definition !== undefined && { definition }) };
 }
 
 async function identifyData(tasks: readonly PreparedTask[], signal: AbortSignal | undefined): Promise<FileIdentity[]> {
@@ -87,6 +95,7 @@ function runKey(run: Identity, contextSize: number | undefined): LikelihoodKey {
     model: run.model.sha256,
     adapters: run.adapters.map(({ sha256, scale }) => ({ sha256, scale })),
     task: taskId(run.task),
+    ...(run.task.definition !== undefined && { definition: run.task.definition }),
     data: run.data.map(({ sha256 }) => sha256),
     shots: run.shots,
     addBos: run.addBos,

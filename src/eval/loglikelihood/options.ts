@@ -22,6 +22,7 @@ type CommonOptions = Pick<
   | "answersFile"
   | "overwrite"
   | "strategy"
+  | "contamination"
   | "onEmbedProgress"
   | "signal"
 >;

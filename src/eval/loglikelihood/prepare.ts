@@ -1,8 +1,8 @@
-import { access, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { recordError } from "../../data/formats/record.js";
-import { fileError, MediloraError } from "../../errors.js";
+import { MediloraError } from "../../errors.js";
 import { sha256Text } from "../../util/hash.js";
+import { DataFolder } from "../dataFolder.js";
+import { taskFile } from "../taskFile.js";
 import type { ChoiceQuestion, LikelihoodTask, LocatedQuestion, TaskGroup } from "./task.js";
 
 /** One question, ready to be scored. */
@@ -17,6 +17,8 @@ export interface PreparedChoices extends Pick<ChoiceQuestion, "choices" | "gold"
   continuations: readonly string[];
   /** Of contexts and continuations. */
   promptSha256: string;
+  /** The question alone: its context without preamble and shots, and its choices. */
+  texts: readonly string[];
 }
 
 /** A task with the questions of its file. */
@@ -46,21 +48,28 @@ export interface PreparedRun {
  *   `FILE_NOT_FOUND`, `FILE_READ`
  */
 export async function prepareRun(task: LikelihoodTask | TaskGroup, data: string, shots: number): Promise<PreparedRun> {
-  if (task.kind === "likelihood") return { tasks: [await prepareTask(task, data, shots)], missing: [] };
-  if (!(await isFolder(data)))
+  const folder = await DataFolder.open(data);
+  if (task.kind === "likelihood") return { tasks: [await prepareTask(task, { data, folder }, shots)], missing: [] };
+  if (folder === undefined)
     throw new MediloraError("ARGUMENT_INVALID", `${task.name} needs a folder with its files: ${task.files}.`);
   const tasks: PreparedTask[] = [];
   const missing: string[] = [];
   for (const member of task.tasks)
-    if ((await findIn(data, member.fileNames)) === undefined) missing.push(member.name);
-    else tasks.push(await prepareTask(member, data, shots));
+    if (folder.find(member.fileNames) === undefined) missing.push(member.name);
+    else tasks.push(await prepareTask(member, { data, folder }, shots));
   if (tasks.length > 0) return { tasks, missing };
   throw new MediloraError("FILE_NOT_FOUND", `${data} holds no file of ${task.name}: ${task.files}.`);
 }
 
-async function prepareTask(task: LikelihoodTask, data: string, shots: number): Promise<PreparedTask> {
-  const path = (await isFolder(data)) ? await fileOf(task.name, data, task.fileNames) : data;
-  const shotsPath = shots === 0 ? undefined : await shotsFile(task, data);
+/** The path that the caller gave, and the folder that it is. */
+interface Place {
+  data: string;
+  folder: DataFolder | undefined;
+}
+
+async function prepareTask(task: LikelihoodTask, place: Place, shots: number): Promise<PreparedTask> {
+  const path = place.folder === undefined ? place.data : taskFile(task, place.folder);
+  const shotsPath = shots === 0 ? undefined : shotsFile(task, place);
   const header = task.preamble + (shotsPath === undefined ? "" : await shotsText(task, shotsPath, shots));
   const sources: LocatedQuestion[] = [];
   const ids = new Set<string>();
@@ -84,7 +93,18 @@ export function prepareChoices(task: LikelihoodTask, header: string, question: C
   const contexts = choices.map((_, i) => shared ?? header + contextOf(question, i));
   const continuations = choices.map((choice) => task.delimiter + choice);
   const promptSha256 = sha256Text(JSON.stringify([contexts, continuations]));
-  return { key: `${task.name}/${id}`, task: task.name, id, contexts, continuations, choices, gold, promptSha256 };
+  const texts = [...new Set(choices.map((_, i) => contextOf(question, i))), ...choices];
+  return {
+    key: `${task.name}/${id}`,
+    task: task.name,
+    id,
+    contexts,
+    continuations,
+    choices,
+    gold,
+    promptSha256,
+    texts,
+  };
 }
 
 /** The first questions of the file, solved, each followed by a blank line. */
@@ -115,7 +135,8 @@ export async function readSolved(
   data: string,
 ): Promise<{ path: string; questions: LocatedQuestion[] }> {
   const names = [...(task.shotFileNames ?? []), ...task.fileNames];
-  const path = (await isFolder(data)) ? await fileOf(`solved questions of ${task.name}`, data, names) : data;
+  const folder = await DataFolder.open(data);
+  const path = folder ? taskFile({ ...task, fileNames: names }, folder, `solved questions of ${task.name}`) : data;
   const questions: LocatedQuestion[] = [];
   for await (const question of task.read(path)) {
     checkQuestion(question);
@@ -136,38 +157,14 @@ function checkQuestion({ where, choices, gold }: LocatedQuestion): void {
     throw recordError(where, "the right answer must be one of the choices");
 }
 
-async function shotsFile(task: LikelihoodTask, data: string): Promise<string> {
+function shotsFile(task: LikelihoodTask, { folder }: Place): string {
+  if (task.shotsFile !== undefined) return task.shotsFile;
   if (task.shotFileNames === undefined)
     throw new MediloraError("ARGUMENT_INVALID", `${task.name} has no shots. Leave shots out.`);
-  if (await isFolder(data)) return fileOf(`the shots of ${task.name}`, data, task.shotFileNames);
+  if (folder !== undefined)
+    return taskFile({ ...task, fileNames: task.shotFileNames }, folder, `the shots of ${task.name}`);
   throw new MediloraError(
     "ARGUMENT_INVALID",
     `With shots, ${task.name} needs the folder of its files: ${task.files}. Give the folder as data.`,
   );
-}
-
-async function fileOf(what: string, folder: string, names: readonly string[]): Promise<string> {
-  const found = await findIn(folder, names);
-  if (found !== undefined) return found;
-  throw new MediloraError("FILE_NOT_FOUND", `${folder} holds no file of ${what}: ${names.join(" or ")} is looked for.`);
-}
-
-async function findIn(folder: string, names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) {
-    const path = join(folder, name);
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
-  }
-  return undefined;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
 }

@@ -1,3 +1,4 @@
+import { type Contamination, type ContaminationCheck, contaminationOf } from "../contamination.js";
 import {
   type AdapterIdentity,
   type EvaluationTimings,
@@ -51,7 +52,8 @@ export interface LikelihoodResult {
   notice: string;
   model: FileIdentity;
   adapters: AdapterIdentity[];
-  task: { name: string; version: number };
+  /** `definition` is the SHA-256 of a declarative task's. */
+  task: { name: string; version: number; definition?: string };
   shots: number;
   addBos: boolean;
   /** How questions were put; left out of a plain run. */
@@ -61,6 +63,8 @@ export interface LikelihoodResult {
   tasks: TaskScore[];
   /** Of a group: the mean of its tasks' headlines, weighted by their questions and plain; null for a single task. */
   group: (MeanScore & { plainMean: number }) | null;
+  /** Which questions occur in training rows, where that was checked; the clean questions with the scores of their tasks. */
+  contamination?: Contamination<Pick<LikelihoodResult, "tasks" | "group">>;
   timings: EvaluationTimings;
   versions: { medilora: string; llamaCpp: string; node: string };
   machine: { cpu: string; threads: number };
@@ -71,12 +75,16 @@ export interface LikelihoodResult {
 }
 
 /** What describes a run, before it is scored. */
-export type LikelihoodRun = Omit<LikelihoodResult, "notice" | "tasks" | "group" | "items" | "notes"> & {
+export type LikelihoodRun = Omit<
+  LikelihoodResult,
+  "notice" | "tasks" | "group" | "contamination" | "items" | "notes"
+> & {
   isGroup: boolean;
   /** Names of the group's tasks whose file is absent. */
   missing: readonly string[];
   /** Questions of the data, scored or not. */
   available: number;
+  contamination?: ContaminationCheck | undefined;
 };
 
 /**
@@ -89,23 +97,47 @@ export function buildLikelihoodResult(
   prepared: readonly PreparedTask[],
   scores: readonly StoredScore[],
 ): LikelihoodResult {
-  const { isGroup, missing, available, ...description } = run;
+  const { isGroup, missing, available, contamination: check, ...description } = run;
   const byKey = new Map(scores.map((score) => [score.id, score]));
   const itemsOf = ({ task, questions }: PreparedTask) =>
     questions.map((question) => toItem(task.metrics, question, byKey.get(question.key)!));
   const items = prepared.map(itemsOf);
-  const tasks = prepared.map(({ task }, i): TaskScore => {
-    const metrics = task.metrics.map((metric) => metricScore(metric, items[i]!));
-    return { name: task.name, version: task.version, n: items[i]!.length, metrics };
-  });
+  const keys = items.flat().map(itemKey);
   return {
     notice: MEDICAL_NOTICE,
     ...description,
-    tasks,
-    group: isGroup ? groupMean(tasks.map(({ n, metrics }) => ({ ...metrics[0]!, n }))) : null,
+    ...scoresOf(prepared, items, isGroup),
+    ...(check && {
+      contamination: contaminationOf(check, keys, (clean) =>
+        scoresOf(
+          prepared,
+          items.map((own) => own.filter((item) => clean.has(itemKey(item)))),
+          isGroup,
+        ),
+      ),
+    }),
     items: items.flat(),
     notes: runNotes({ missing, available, addBos: run.addBos }, prepared, scores),
   };
+}
+
+function itemKey({ task, id }: Pick<LikelihoodItem, "task" | "id">): string {
+  return `${task}/${id}`;
+}
+
+/** @param items of each task; one without is left out */
+function scoresOf(
+  prepared: readonly PreparedTask[],
+  items: ReadonlyArray<readonly LikelihoodItem[]>,
+  isGroup: boolean,
+): Pick<LikelihoodResult, "tasks" | "group"> {
+  const tasks = prepared.flatMap(({ task }, i): TaskScore[] => {
+    const own = items[i]!;
+    if (own.length === 0) return [];
+    const metrics = task.metrics.map((metric) => metricScore(metric, own));
+    return [{ name: task.name, version: task.version, n: own.length, metrics }];
+  });
+  return { tasks, group: isGroup ? groupMean(tasks.map(({ n, metrics }) => ({ ...metrics[0]!, n }))) : null };
 }
 
 function toItem(

@@ -32,6 +32,8 @@ export interface LikelihoodKey {
   adapters: ReadonlyArray<{ sha256: string; scale: number }>;
   /** `<name>@<version>`. */
   task: string;
+  /** SHA-256 of a declarative task's definition. */
+  definition?: string;
   /** SHA-256 of each data file, and of each shots file. */
   data: readonly string[];
   shots: number;

@@ -43,6 +43,12 @@ export interface LikelihoodTask {
   readonly fileNames: readonly string[];
   /** The same for the file whose first questions are the shots; a task without takes no shots. */
   readonly shotFileNames?: readonly string[];
+  /** The file with the shots, whatever the folder. */
+  readonly shotsFile?: string;
+  /** The file that is read where the run names none. */
+  readonly data?: string;
+  /** SHA-256 of a declarative definition; none for tasks of code, whose version tells their changes. */
+  readonly definition?: string;
   /** Stands in front of everything else. */
   readonly preamble: string;
   /** Stands between a context and a choice. */

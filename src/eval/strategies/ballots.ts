@@ -1,9 +1,10 @@
 import type { ChatMessage } from "../../data/rows.js";
 import type { EvaluateOptions } from "../evaluateOptions.js";
-import { type LoadedQuestion, loadQuestions, type PreparedQuestion, renderPrompt } from "../questions.js";
+import { type LoadedQuestion, loadQuestions, type PreparedQuestion, preparePrompt } from "../questions.js";
 import { identifyFile } from "../runIdentity.js";
 import type { EvaluationRuntime } from "../runtime.js";
 import type { GenerationTask } from "../task.js";
+import { resolveTaskFile } from "../taskFile.js";
 import { reasoningInstruction } from "./chainOfThought.js";
 import type { QuestionForm } from "./form.js";
 import { type NearestOptions, nearestTexts, type OwnText } from "./nearestTexts.js";
@@ -43,7 +44,7 @@ export async function planBallots(
   const ballots = questions.flatMap((question, i) => {
     const orders = ordersOf(task, question, choiceShuffling?.permutations, seed);
     const prompts = orders.map((order) =>
-      renderPrompt(withShots(form.messages(question.record, order), found?.shots[i] ?? []), question.where),
+      preparePrompt(withShots(form.messages(question.record, order), found?.shots[i] ?? []), question.where),
     );
     const samples = Array.from({ length: selfConsistency?.samples ?? 1 });
     const asked = prompts.flatMap((prompt, place) => samples.map(() => ({ prompt, order: orders[place] })));
@@ -69,7 +70,7 @@ function ordersOf(
 }
 
 interface Asked {
-  prompt: Pick<PreparedQuestion, "prompt" | "promptSha256">;
+  prompt: Pick<PreparedQuestion, "prompt" | "promptSha256" | "messages">;
   order: Order | undefined;
   number: number;
   /** Answers to the question. */
@@ -114,7 +115,7 @@ async function findShots(runtime: EvaluationRuntime<unknown>, search: ShotSearch
     { questions: textsOf(task, questions), rows: textsOf(task, rows), neighbours },
     options,
   );
-  const train = [await identifyFile(neighbours.train, options.signal)];
+  const train = [await identifyFile(await resolveTaskFile(task, neighbours.train), options.signal)];
   return {
     shots: nearest.map((indexes) =>
       indexes.flatMap((index): ChatMessage[] => [

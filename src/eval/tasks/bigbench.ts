@@ -26,6 +26,13 @@ const NAMES = [
   "tracking_shuffled_objects_seven_objects",
 ] as const;
 
+/** The task's folder in BIG-bench: sizes of one puzzle are folders in its own, and one name is spelt otherwise there. */
+export function publishedFolder(name: string): string {
+  if (name === "causal_judgement") return "causal_judgment";
+  const size = /^(.+)_((?:three|five|seven)_objects)$/.exec(name);
+  return size === null ? name : `${size[1]}/${size[2]}`;
+}
+
 const COPIED =
   "lm-evaluation-harness's own copy of tracking_shuffled_objects_three_objects is byte for byte " +
   "logical_deduction_three_objects: published averages over these tasks contain that one twice.";
@@ -36,7 +43,7 @@ export const BIGBENCH_TASKS: readonly LikelihoodTask[] = NAMES.map((name) => ({
   version: 2,
   description: `BIG-bench, ${name.replaceAll("_", " ")}.`,
   files: `task.json of ${name} as ${name}.json (github.com/google/BIG-bench)`,
-  fileNames: [`${name}.json`, `${name}/task.json`],
+  fileNames: [`${name}.json`, `${name}/task.json`, `${publishedFolder(name)}/task.json`],
   // Each file has its own.
   preamble: "",
   // The context's own "A: " ends in the space.

@@ -31,7 +31,7 @@ const arcEasy = task(
     name: "arc_easy",
     description: "ARC-Easy: grade-school science.",
     files: "ARC-Easy-Test.jsonl (allenai.org/data/arc)",
-    fileNames: ["ARC-Easy-Test.jsonl", "ARC-Easy.jsonl"],
+    fileNames: ["ARC-Easy-Test.jsonl", "ARC-Easy.jsonl", "ARC-Easy-Test.parquet"],
     metrics: ["acc_norm", "acc"],
   },
   questionAnswer,
@@ -42,7 +42,7 @@ const arcChallenge = task(
     name: "arc_challenge",
     description: "ARC-Challenge: grade-school science that retrieval does not solve.",
     files: "ARC-Challenge-Test.jsonl (allenai.org/data/arc)",
-    fileNames: ["ARC-Challenge-Test.jsonl", "ARC-Challenge.jsonl"],
+    fileNames: ["ARC-Challenge-Test.jsonl", "ARC-Challenge.jsonl", "ARC-Challenge-Test.parquet"],
     metrics: ["acc_norm", "acc"],
   },
   questionAnswer,
@@ -53,7 +53,7 @@ const openbookqa = task(
     name: "openbookqa",
     description: "OpenBookQA: elementary science; the bare stem is gone on with.",
     files: "test.jsonl of OpenBookQA (allenai.org/data/open-book-qa)",
-    fileNames: ["openbookqa_test.jsonl", "openbookqa.jsonl"],
+    fileNames: ["openbookqa_test.jsonl", "openbookqa.jsonl", "Main/test.jsonl", "openbookqa_test.parquet"],
     metrics: ["acc_norm", "acc"],
   },
   (record) => {
@@ -70,7 +70,7 @@ const boolq = task(
     files:
       "dev.jsonl of BoolQ (github.com/google-research-datasets/boolean-questions), or SuperGLUE's val.jsonl; a copy of " +
       "the first one without its titles gives other prompts",
-    fileNames: ["boolq_dev.jsonl", "boolq.jsonl"],
+    fileNames: ["boolq_dev.jsonl", "boolq.jsonl", "BoolQ/val.jsonl", "boolq_dev.parquet"],
     metrics: ["acc"],
   },
   (record) => {
@@ -129,7 +129,7 @@ const winogrande = task(
     name: "winogrande",
     description: "WinoGrande: which of two names a blank stands for.",
     files: "dev.jsonl of WinoGrande (winogrande.allenai.org)",
-    fileNames: ["winogrande_dev.jsonl", "winogrande.jsonl"],
+    fileNames: ["winogrande_1.1/dev.jsonl", "winogrande_dev.jsonl", "winogrande.jsonl", "winogrande_dev.parquet"],
     metrics: ["acc"],
   },
   (record) => {

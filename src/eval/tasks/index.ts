@@ -49,6 +49,11 @@ export function findTask(name: string): GenerationTask | LikelihoodTask | TaskGr
   throw new MediloraError("ARGUMENT_INVALID", `There is no task of that name. ${hint}`);
 }
 
+/** True for the name of a built-in task or group, and for "all", which stands for all of them. */
+export function isBuiltIn(name: string): boolean {
+  return name === "all" || [...GENERATION_TASKS, ...LIKELIHOOD_TASKS].some((task) => task.name === name);
+}
+
 /** True for a task that a group holds. */
 export function isMember(task: GenerationTask | LikelihoodTask | TaskGroup): boolean {
   return LIKELIHOOD_TASKS.some((group) => group.kind === "group" && group.tasks.some((member) => member === task));

@@ -4,7 +4,7 @@ import type { ChoiceQuestion } from "../loglikelihood/task.js";
 /** How an option stands in a prompt: `A. text`, or `(A) text`. */
 export type LabelStyle = "dot" | "parentheses";
 
-const LETTERS = "ABCDE";
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /** The options of a question, a line each, in the label style. */
 export function optionLines(options: readonly string[], style: LabelStyle = "dot"): string {
@@ -13,7 +13,7 @@ export function optionLines(options: readonly string[], style: LabelStyle = "dot
     .join("\n");
 }
 
-/** The letters of a question's options as what is scored, whatever the label style. */
+/** The letters of a question's options, at most 26, as what is scored, whatever the label style. */
 export function letterChoices(count: number): string[] {
   return [...LETTERS.slice(0, count)];
 }

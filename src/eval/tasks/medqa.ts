@@ -11,7 +11,12 @@ type OptionCount = 4 | 5;
 
 const FILES = {
   4: "phrases_no_exclude_test.jsonl (4 options) of MedQA (github.com/jind11/MedQA)",
-  5: "test.jsonl (5 options, US) of MedQA (github.com/jind11/MedQA)",
+  5: "US/test.jsonl (5 options) of MedQA (github.com/jind11/MedQA)",
+} as const;
+
+const FILE_NAMES = {
+  4: ["phrases_no_exclude_test.jsonl", "test_4options.jsonl"],
+  5: ["US/test.jsonl", "test.jsonl"],
 } as const;
 
 /** MedQA answered in free text, as the paper asks it. */
@@ -26,6 +31,7 @@ function generationTask(count: OptionCount): GenerationTask<MedQARecord> {
     version: 1,
     description: `MedQA (USMLE), ${count} options: the answer begins with the option's letter in brackets.`,
     files: FILES[count],
+    fileNames: FILE_NAMES[count],
     labels: letterChoices(count),
     extraction: medqaPrefix3(count),
     maxTokens: 64,
@@ -63,7 +69,7 @@ function likelihoodTask(count: OptionCount): LikelihoodTask {
     version: 1,
     description: `MedQA (USMLE), ${count} options: the letter of the right option by log-likelihood.`,
     files: FILES[count],
-    fileNames: count === 4 ? ["phrases_no_exclude_test.jsonl", "test_4options.jsonl"] : ["test.jsonl"],
+    fileNames: FILE_NAMES[count],
     preamble: "",
     delimiter: " ",
     metrics: ["acc"],

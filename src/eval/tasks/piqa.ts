@@ -10,7 +10,7 @@ export const piqa: LikelihoodTask = {
   version: 1,
   description: "PIQA: everyday physics, two solutions.",
   files: "valid.jsonl of PIQA with valid-labels.lst beside it (yonatanbisk.com/piqa), or a copy with a field label",
-  fileNames: ["piqa_validation.jsonl", "piqa.jsonl", "piqa/valid.jsonl"],
+  fileNames: ["piqa_validation.jsonl", "piqa.jsonl", "piqa_validation.parquet", "piqa/valid.jsonl"],
   preamble: "",
   delimiter: " ",
   metrics: ["acc_norm", "acc"],

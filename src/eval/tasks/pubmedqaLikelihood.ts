@@ -1,6 +1,7 @@
 import { recordError } from "../../data/formats/record.js";
 import { PUBMEDQA_LABELS, readPubMedQA } from "../../data/pubmedqa.js";
 import type { LikelihoodTask, LocatedQuestion } from "../loglikelihood/task.js";
+import { PUBMEDQA_FILES } from "./pubmedqa.js";
 
 export const pubmedqaLikelihood: LikelihoodTask = {
   kind: "likelihood",
@@ -8,7 +9,7 @@ export const pubmedqaLikelihood: LikelihoodTask = {
   version: 1,
   description: "PubMedQA: yes, no or maybe by log-likelihood.",
   files: "test_set.json or another labelled file of PubMedQA (github.com/pubmedqa/pubmedqa)",
-  fileNames: ["test_set.json", "ori_pqal.json"],
+  fileNames: PUBMEDQA_FILES,
   preamble: "",
   delimiter: " ",
   metrics: ["acc"],

@@ -1,5 +1,5 @@
 import { taskId } from "../../eval/task.js";
-import { modelName } from "../evaluationTable.js";
+import { columnTitle } from "../evaluationTable.js";
 import type { GeneratedReport, LikelihoodReport, ReportResult } from "../resultSchema.js";
 
 /** What a model made of a question. */
@@ -49,7 +49,12 @@ export function isGenerated(result: ReportResult): result is GeneratedReport {
 export function groupByBenchmark(results: readonly ReportResult[]): Benchmark[] {
   const groups = new Map<string, ReportResult[]>();
   for (const result of results) {
-    const name = JSON.stringify([isGenerated(result), taskId(result.task), questionFiles(result)]);
+    const name = JSON.stringify([
+      isGenerated(result),
+      taskId(result.task),
+      result.task.definition,
+      questionFiles(result),
+    ]);
     groups.set(name, [...(groups.get(name) ?? []), result]);
   }
   const keys = new Set<string>();
@@ -87,16 +92,16 @@ function sideBySide(results: readonly ReportResult[]): Omit<Benchmark, "key" | "
   };
 }
 
-/** Names of models; where two are equal, with what else differs, and at last with numbers. */
+/** Names of models and strategies; where two are equal, with what else differs, and at last with numbers. */
 function columnNames(results: readonly ReportResult[]): string[] {
-  const models = results.map(modelName);
+  const models = results.map(columnTitle);
   const settled = models.map((name, i) => (count(models, name) === 1 ? name : `${name} (${settingsOf(results[i]!)})`));
   return settled.map((name, i) =>
     count(settled, name) === 1 ? name : `${name} #${count(settled.slice(0, i + 1), name)}`,
   );
 }
 
-/** What a run of a benchmark may differ in, in few words. */
+/** What a run of a benchmark may differ in beside its strategy, in few words. */
 export function settingsOf(result: ReportResult): string {
   if (isGenerated(result)) return `${result.sampler.preset}, seed ${result.seed}`;
   return `${result.shots} shots${result.addBos ? ", BOS" : ""}`;

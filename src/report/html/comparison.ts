@@ -1,5 +1,4 @@
-import type { Difference } from "../../eval/compare.js";
-import { mcnemarExact, pairedBootstrapDifference } from "../../eval/intervals.js";
+import { comparePairs, type Difference, UNTESTED } from "../../eval/compare.js";
 import { formatCount, formatP, formatPoints } from "../format.js";
 import type { Answer, Benchmark, Column } from "./benchmarks.js";
 import { type Html, html, when } from "./markup.js";
@@ -12,9 +11,10 @@ export interface Comparison {
   n: number;
   /** Of the headline's mean over these, first less second. */
   difference: Difference;
-  onlyFirstRight: number;
-  onlySecondRight: number;
-  /** McNemar's exact two-sided p-value; null where questions are not right or wrong, as for mc2. */
+  /** Null, as the others, where questions are not right or wrong, as for mc2. */
+  onlyFirstRight: number | null;
+  onlySecondRight: number | null;
+  /** McNemar's exact two-sided p-value. */
   pValue: number | null;
 }
 
@@ -26,26 +26,13 @@ export function compareColumns({ columns, questions }: Benchmark): Comparison[] 
       const [a, b] = [answers[0], answers[i + 1]];
       return a && b ? [[a, b]] : [];
     });
-    return pairs.length === 0 ? [] : [comparePairs(first!, second, pairs)];
+    return pairs.length === 0 ? [] : [compareAnswers(first!, second, pairs)];
   });
 }
 
-function comparePairs(first: Column, second: Column, pairs: ReadonlyArray<[Answer, Answer]>): Comparison {
-  const onlyFirstRight = pairs.filter(([a, b]) => a.isRight && !b.isRight).length;
-  const onlySecondRight = pairs.filter(([a, b]) => b.isRight && !a.isRight).length;
+function compareAnswers(first: Column, second: Column, pairs: ReadonlyArray<[Answer, Answer]>): Comparison {
   const isBinary = pairs.flat().every(({ score }) => score === 0 || score === 1);
-  return {
-    first,
-    second,
-    n: pairs.length,
-    difference: pairedBootstrapDifference(
-      pairs.map(([a]) => a.score),
-      pairs.map(([, b]) => b.score),
-    ),
-    onlyFirstRight,
-    onlySecondRight,
-    pValue: isBinary ? mcnemarExact(onlyFirstRight, onlySecondRight) : null,
-  };
+  return { first, second, ...comparePairs(pairs, ({ score }) => score), ...(!isBinary && UNTESTED) };
 }
 
 /** Whether the interval of the difference leaves out zero. */
@@ -67,8 +54,8 @@ export function comparisonSection(comparisons: readonly Comparison[]): Html {
     `${first.name} less ${second.name}`,
     formatCount(n),
     formatPoints(difference),
-    formatCount(onlyFirstRight),
-    formatCount(onlySecondRight),
+    onlyFirstRight === null ? "n/a" : formatCount(onlyFirstRight),
+    onlySecondRight === null ? "n/a" : formatCount(onlySecondRight),
     pValue === null ? "n/a" : formatP(pValue).replace("= ", ""),
   ]);
   return html`<h3>Differences on the same questions</h3>

@@ -67,8 +67,9 @@ function pageQuestion(
 function answerDetails(item: Item): Omit<PageAnswer, "label" | "isRight" | "prompts"> {
   const finite = (logprob: number) => (Number.isFinite(logprob) ? logprob : null);
   if ("context" in item) return { logprobs: item.logprobs.map(finite), chosen: item.chosen };
-  const { response, finish, answerTokens, logprob } = item;
-  return { response, finish, tokens: answerTokens, logprobs: [finite(logprob)] };
+  const { response, finish, answerTokens, logprob, cut, vote } = item;
+  const details = { response, finish, tokens: answerTokens, logprobs: [finite(logprob)] };
+  return { ...details, ...(cut !== undefined && { cut }), ...(vote && { votes: vote.ballots }) };
 }
 
 /** Whole lines that all texts begin with; empty for a single text, of which nothing repeats. */

@@ -1,5 +1,6 @@
 import { taskId } from "../../eval/task.js";
-import { fileSizes, modelName } from "../evaluationTable.js";
+import { contaminationLines } from "../contaminationText.js";
+import { columnTitle, fileSizes, strategyText } from "../evaluationTable.js";
 import { formatDuration } from "../format.js";
 import type { GeneratedReport, ReportResult } from "../resultSchema.js";
 import { isGenerated } from "./benchmarks.js";
@@ -9,12 +10,16 @@ import { type Html, html, type Part, when } from "./markup.js";
 export function provenanceSection(results: readonly ReportResult[]): Html {
   return html`<section id="provenance" aria-labelledby="title-provenance"><h2 id="title-provenance">How the numbers were made</h2>
 ${results.map(
-  (result, i) => html`<section class="run"><h3>Run ${i + 1}: ${modelName(result)} on ${taskId(result.task)}</h3>
+  (result, i) => html`<section class="run"><h3>Run ${i + 1}: ${columnTitle(result)} on ${taskId(result.task)}</h3>
 <dl>${facts(result).map(([term, description]) => html`<div><dt>${term}</dt><dd>${description}</dd></div>`)}</dl>
-${when(result.notes.length > 0, () => html`<ul class="notes">${result.notes.map((note) => html`<li>${note}</li>`)}</ul>`)}
+${noteList([...contaminationLines(result.contamination), ...result.notes])}
 </section>`,
 )}
 </section>`;
+}
+
+function noteList(notes: readonly string[]): Html {
+  return when(notes.length > 0, () => html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`);
 }
 
 type Fact = readonly [term: string, description: Part];
@@ -29,6 +34,7 @@ function facts(result: ReportResult): Fact[] {
     ["Size", fileSizes(result)],
     ...data.map((file): Fact => ["Data", identity(file)]),
     ["Task and version", taskId(result.task)],
+    ...(result.strategy ? [["Strategy", strategyText(result.strategy)] as const] : []),
     ...(isGenerated(result) ? generatedFacts(result) : likelihoodFacts(result)),
     [
       "Time",
@@ -63,11 +69,11 @@ one is drawn ${percent}% of the time: another seed gives somewhat other answers.
   });
 }
 
-function likelihoodFacts({ shots, addBos, tasks }: Exclude<ReportResult, GeneratedReport>): Fact[] {
+function likelihoodFacts({ shots, addBos, tasks, strategy }: Exclude<ReportResult, GeneratedReport>): Fact[] {
   return [
     ...(tasks.length > 1 ? [["Tasks", tasks.map(taskId).join(", ")] as const] : []),
     ["Scored by", "sum of the log-probabilities of a choice's tokens behind the prompt"],
-    ["Solved examples in front", `${shots}`],
+    ["Solved examples in front", strategy?.neighbours ? `${strategy.neighbours.shots}, by question` : `${shots}`],
     ["BOS in front", addBos ? "yes" : "no"],
   ];
 }

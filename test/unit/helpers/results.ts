@@ -7,6 +7,7 @@ import {
   type LikelihoodRun,
 } from "../../../dist/eval/loglikelihood/result.js";
 import type { LikelihoodTask } from "../../../dist/eval/loglikelihood/task.js";
+import type { PageData } from "../../../dist/report/html/page/data.js";
 
 /** One answer: its gold label and the label that was read from the response, null for an invalid one. */
 export type Answer = readonly [gold: string, extracted: string | null];
@@ -74,6 +75,7 @@ export function scoredOf(
     ...{ key: `${name}/row-${i + 1}`, task: name, id: `row-${i + 1}`, gold, choices, promptSha256: "" },
     contexts: choices.map((_, choice) => (typeof context === "string" ? context : context[choice]!)),
     continuations: choices.map((choice) => ` ${choice}`),
+    texts: choices,
   }));
   const scores = questions.map(({ logprobs }, i) => ({
     ...{ id: `${name}/row-${i + 1}`, promptSha256: "", logprobs, isGreedy: logprobs.map(() => false) },
@@ -99,6 +101,20 @@ export function scoredOf(
     [{ task, path: "data.json", questions: prepared, header: "", sources: [] }],
     scores,
   );
+}
+
+/** What the page's script works on. */
+export function pageDataOf(page: string): PageData {
+  const [, json] = /<script type="application\/json" id="report-data">([\s\S]*?)<\/script>/.exec(page)!;
+  return JSON.parse(json!) as PageData;
+}
+
+/** The page's text, spaces as one blank. */
+export function textOf(page: string): string {
+  return page
+    .replace(/<(script|style)[\s\S]*?<\/\1>/g, "")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ");
 }
 
 /** A check for assert.rejects and assert.throws: a MediloraError of this code whose message matches. */

@@ -40,6 +40,10 @@ export interface PageAnswer {
   response?: string;
   finish?: "stop" | "length";
   tokens?: number;
+  /** Tokens cut off the beginning of the user's text. */
+  cut?: number;
+  /** Labels of the answers that voted; null for an invalid one. */
+  votes?: Array<string | null>;
   /** Of the answer, or of each choice; null for -Infinity. */
   logprobs: Array<number | null>;
   /** Index of the choice. */

@@ -89,11 +89,15 @@ function choiceTable(
 
 /** What a model wrote and what was read from it. */
 function responseSection(model: string, answer: PageAnswer): HTMLElement[] {
-  const { label, response = "", finish, tokens = 0, logprobs } = answer;
+  const { label, response = "", finish, tokens = 0, cut = 0, votes, logprobs } = answer;
   const facts = [
     label === null ? "no label could be read" : `read as ${label}`,
     finish === "length" ? `cut at ${tokens} tokens` : `${tokens} tokens`,
     `log-probability of the whole answer ${logprobText(logprobs[0] ?? null)}`,
+    ...(cut > 0 ? [`the beginning of the question was cut off, ${cut} tokens of the prompt`] : []),
+    ...(votes
+      ? [`votes: ${votes.map((vote) => vote ?? "invalid").join(", ")}; shown is the first answer that won`]
+      : []),
   ];
   return [
     element("h4", {}, `${model}: `, verdict(answer)),

@@ -1,13 +1,14 @@
-import type { EvaluationResult } from "../../eval/evaluationResult.js";
-import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
+import type { BenchmarkResult } from "../../eval/benchmarkResults.js";
+import { resultsCsv } from "../../report/csv.js";
+import { writeEvaluationReport } from "../../report/html/document.js";
+import { AtomicWriter } from "../../util/atomicFile.js";
 import type { CliContext } from "../run.js";
 
-type Results = ReadonlyArray<EvaluationResult | LikelihoodResult>;
+type Results = readonly BenchmarkResult[];
 
 /** Fails before hours of work, not after them, where the report cannot be written. */
 export async function checkReportFile(path: string | undefined): Promise<void> {
   if (path === undefined) return;
-  const { AtomicWriter } = await import("../../util/atomicFile.js");
   const writer = await AtomicWriter.open(path);
   await writer.discard();
 }
@@ -15,13 +16,11 @@ export async function checkReportFile(path: string | undefined): Promise<void> {
 /** `--report`: the page of these results. */
 export async function writeReport(path: string | undefined, results: Results, { out }: CliContext): Promise<void> {
   if (path === undefined) return;
-  const { writeEvaluationReport } = await import("../../report/html/document.js");
   await writeEvaluationReport(path, results);
   out.note(`report: ${path}`);
 }
 
 /** `--csv`: the scores of these results; the output adds the last newline. */
-export async function printCsv(results: Results, { out }: CliContext): Promise<void> {
-  const { resultsCsv } = await import("../../report/csv.js");
+export function printCsv(results: Results, { out }: CliContext): void {
   out.data(resultsCsv(results).slice(0, -1));
 }

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { MediloraError } from "../../errors.js";
 import type { EvaluateOptions } from "../../eval/evaluateOptions.js";
-import type { rehearseStrategy } from "../../eval/strategies/rehearse.js";
 import type { EvaluationStrategy } from "../../eval/strategies/strategy.js";
 import { wholeNumber } from "../options.js";
 import type { Output } from "../output.js";
@@ -26,9 +25,9 @@ export interface NamedStrategy {
   strategy: EvaluationStrategy;
 }
 
-export function addStrategyOptions(command: Command): Command {
+export function addStrategyOptions(command: Command): void {
   const votes = wholeNumber(2, 100);
-  return command
+  command
     .option("--self-consistency <n>", "generated answers: ask n times, the labels vote; a column more", votes)
     .option("--shuffle-choices <n>", "ask with the options in n orders and join the answers; a column more", votes)
     .option("--knn-shots <k>", "put the k most similar solved questions in front; a column more", wholeNumber(1, 100))
@@ -85,20 +84,6 @@ function nearest({ knnShots: shots, knnTrain: train, knnModel, knnCache }: Strat
     ...(knnCache !== undefined && { cache: knnCache }),
   };
   return [{ name: `knn-${shots}`, strategy: { neighbours: { train, shots, ...own } } }];
-}
-
-type Rehearsal = Parameters<typeof rehearseStrategy>;
-
-/** Refuses what cannot be done before the plain result is computed. @throws MediloraError as the evaluation would */
-export async function rehearse(
-  task: Rehearsal[0],
-  data: string,
-  flags: StrategyFlags & Omit<Rehearsal[2], "data">,
-): Promise<void> {
-  const strategies = strategiesOf(flags);
-  if (strategies.length === 0) return;
-  const { rehearseStrategy } = await import("../../eval/strategies/rehearse.js");
-  for (const { strategy } of strategies) await rehearseStrategy(task, strategy, { ...flags, data });
 }
 
 /** A meter of the texts that are embedded; drawn only when some are. */
