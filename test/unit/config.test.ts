@@ -187,7 +187,7 @@ test("unknown keys inside data sets and the model's shape are found too", () => 
   ];
   assert.deepEqual(problemsOf({ ...MINIMAL, datasets }), [
     "datasets[0].label_spam: is no known key. Did you mean label_span?",
-    "datasets[1].label_span: is only for data of type chatml. Remove it.",
+    "datasets[1].label_span: is only for type: chatml. Remove it.",
   ]);
   assert.deepEqual(problemsOf({ ...FROM_SCRATCH, model_config: { ...MODEL, hiddensize: 1 } }), [
     "model_config.hiddensize: is no known key. Did you mean hidden_size?",
