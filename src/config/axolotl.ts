@@ -44,7 +44,9 @@ function refuse(
       if (!Object.hasOwn(written, key)) continue;
       const value = written[key];
       delete written[key];
-      if (isOff(value) || fine.some((one) => isDeepStrictEqual(one, value))) continue;
+      // Where true is what is done here, false asks for something else.
+      const off = isOff(value) && !(value === false && fine.includes(true));
+      if (off || fine.some((one) => isDeepStrictEqual(one, value))) continue;
       problems.push(`${where}${key}: this key of Axolotl cannot be followed here. ${answer}.`);
     }
 }

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
 import { planTraining, type TrainingEstimate } from "../train/estimate.js";
+import { planMemory } from "../train/memory.js";
+import { openTrainer } from "../train/openTrainer.js";
 import { loadPipeline, type Pipeline } from "./load.js";
 import type { PipelineOptions } from "./run.js";
 import { inStep, Session } from "./session.js";
@@ -13,6 +15,8 @@ export interface PlannedStep {
   reason?: string;
   /** Of a training that is to do and whose data are there. */
   estimate?: TrainingEstimate;
+  /** Most memory of a training whose data are not prepared yet, in bytes: that of full sequences. */
+  mostMemory?: number;
   /** What the estimate does not know, or why there is none. */
   estimateNote?: string;
 }
@@ -70,20 +74,29 @@ async function estimateOf(
   session: Session,
   step: Step,
   { config, stale, signal }: ToEstimate,
-): Promise<Pick<PlannedStep, "estimate" | "estimateNote">> {
-  const data = stale.filter((id) => id.startsWith("prepare."));
-  if (data.length > 0) return { estimateNote: `can be predicted after ${data.join(", ")}` };
+): Promise<Pick<PlannedStep, "estimate" | "mostMemory" | "estimateNote">> {
   const unquantised = stale.includes("quantize_base");
   // An adapter that is not there yet has the shape of a fresh one with these options.
   const { lora_model_dir: _, ...fresh } = config;
-  const predicted = stale.some((id) => id.startsWith("train.")) ? fresh : config;
+  const shape = stale.some((id) => id.startsWith("train.")) ? fresh : config;
   const base_model = resolve(session.pipeline.baseDir, session.pipeline.base_model);
+  const predicted = unquantised ? { ...shape, base_model } : shape;
+  const notes = unquantised ? ["predicted on base_model, which is not quantised yet"] : [];
+  const data = stale.filter((id) => id.startsWith("prepare."));
   try {
-    return {
-      estimate: await planTraining(unquantised ? { ...predicted, base_model } : predicted, signal),
-      ...(unquantised && { estimateNote: "predicted on base_model, which is not quantised yet" }),
-    };
+    if (data.length === 0) return { estimate: await planTraining(predicted, signal), ...noteOf(notes) };
+    const mostMemory = await mostMemoryOf(predicted, signal);
+    return { mostMemory, ...noteOf([...notes, `time can be predicted after ${data.join(", ")}`]) };
   } catch (error) {
     throw inStep(step.id, error);
   }
+}
+
+function noteOf(notes: readonly string[]): Pick<PlannedStep, "estimateNote"> {
+  return notes.length === 0 ? {} : { estimateNote: notes.join("; ") };
+}
+
+async function mostMemoryOf(config: TrainConfig, signal: AbortSignal | undefined): Promise<number> {
+  await using trainer = await openTrainer(config, signal);
+  return planMemory(trainer, config, config.micro_batch_size * config.sequence_len).peak;
 }

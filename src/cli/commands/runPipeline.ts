@@ -59,7 +59,7 @@ async function plan(pipeline: Pipeline, { from, json }: RunFlags, { signal, out,
   for (const step of steps) out.data(`${step.id.padEnd(width)}  ${describe(step, format)}`);
 }
 
-function describe({ state, reason, estimate, estimateNote }: PlannedStep, format: Format): string {
+function describe({ state, reason, estimate, mostMemory, estimateNote }: PlannedStep, format: Format): string {
   const states = { "up-to-date": "up to date", "to-do": "to do", resume: "goes on" };
   const parts = [`${states[state]}${reason === undefined ? "" : ` (${reason})`}`];
   if (estimate)
@@ -67,6 +67,7 @@ function describe({ state, reason, estimate, estimateNote }: PlannedStep, format
       `about ${format.formatDuration(estimate.totalSeconds)} for ${format.formatCount(estimate.steps)} steps, ` +
         `${format.formatBytes(estimate.memory.peak)} of memory`,
     );
+  if (mostMemory !== undefined) parts.push(`at most ${format.formatBytes(mostMemory)} of memory`);
   if (estimateNote !== undefined) parts.push(estimateNote);
   return parts.join("; ");
 }
