@@ -32,6 +32,17 @@ export async function loadPipeline(path: string): Promise<Pipeline> {
 }
 
 /**
+ * The pipeline of a call: read from a file, or as {@link parsePipeline} gave it.
+ * @throws MediloraError as {@link loadPipeline}; `ARGUMENT_INVALID` for anything else
+ */
+export async function resolvePipeline(pipeline: Pipeline | string): Promise<Pipeline> {
+  if (typeof pipeline === "string") return loadPipeline(pipeline);
+  if (isKeys(pipeline) && typeof pipeline.baseDir === "string" && typeof pipeline.work_dir === "string")
+    return pipeline;
+  throw new MediloraError("ARGUMENT_INVALID", "Give a pipeline of parsePipeline(), or the path of a YAML file.");
+}
+
+/**
  * Checks a pipeline; the keys of its stages of training are checked when its steps are planned.
  * @throws MediloraError `CONFIG_INVALID`: lists every problem with its path; an unknown key comes with the nearest one
  */

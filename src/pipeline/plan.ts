@@ -3,7 +3,7 @@ import type { TrainConfig } from "../config/schema.js";
 import { planTraining, type TrainingEstimate } from "../train/estimate.js";
 import { planMemory } from "../train/memory.js";
 import { openTrainer } from "../train/openTrainer.js";
-import { loadPipeline, type Pipeline } from "./load.js";
+import { type Pipeline, resolvePipeline } from "./load.js";
 import type { PipelineOptions } from "./run.js";
 import { inStep, Session } from "./session.js";
 import type { Step } from "./step.js";
@@ -31,7 +31,7 @@ export async function planPipeline(
   pipeline: Pipeline | string,
   options: Pick<PipelineOptions, "from" | "signal"> & { onNote?: (note: string) => void } = {},
 ): Promise<PlannedStep[]> {
-  const resolved = typeof pipeline === "string" ? await loadPipeline(pipeline) : pipeline;
+  const resolved = await resolvePipeline(pipeline);
   const session = await Session.open(resolved, options);
   const first = options.from === undefined ? session.steps.length : session.indexOf(options.from);
   await session.checkInputs();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { MediloraError } from "../errors.js";
 import type { TrainProgress } from "../train/progress.js";
 import { lockFile } from "../util/lock.js";
-import { loadPipeline, type Pipeline } from "./load.js";
+import { type Pipeline, resolvePipeline } from "./load.js";
 import { inStep, Session } from "./session.js";
 import { makeFolder, type StepRecord, writeState } from "./state.js";
 import type { Step, StepContext } from "./step.js";
@@ -49,7 +49,7 @@ export interface PipelineResult {
  *   `FILE_NOT_FOUND` before anything is done, `ABORTED`, and what the steps throw
  */
 export async function runPipeline(pipeline: Pipeline | string, options: PipelineOptions = {}): Promise<PipelineResult> {
-  const resolved = typeof pipeline === "string" ? await loadPipeline(pipeline) : pipeline;
+  const resolved = await resolvePipeline(pipeline);
   const { signal, onProgress } = options;
   await makeFolder(resolved.work_dir);
   await using _lock = await lockFile(

@@ -3,7 +3,10 @@ import { resolve } from "node:path";
 import { test } from "node:test";
 import { isMediloraError } from "../../dist/errors.js";
 import { parsePipeline } from "../../dist/pipeline/load.js";
+import { planPipeline } from "../../dist/pipeline/plan.js";
+import { runPipeline } from "../../dist/pipeline/run.js";
 import { stepsOf } from "../../dist/pipeline/steps.js";
+import { rejectsWith } from "../native/helpers.js";
 
 const MINIMAL = {
   base_model: "base.gguf",
@@ -37,6 +40,12 @@ test("a minimal pipeline is named after its file and has the steps train and mer
     { key: "train.chat.datasets[0]", path: resolve("/data/rows.jsonl") },
   ]);
   assert.deepEqual(steps[1]?.outputs, [resolve("/data/heart-work/merge/heart.gguf")]);
+});
+
+test("anything but a checked pipeline or a path is refused", async () => {
+  for (const call of [runPipeline, planPipeline])
+    for (const wrong of [MINIMAL, undefined, 3, []])
+      await rejectsWith("ARGUMENT_INVALID", call(wrong as never), /parsePipeline\(\)/);
 });
 
 test("stages follow each other by their adapters, and both models are quantised alike", () => {
