@@ -153,29 +153,27 @@ test("a stopped and resumed training ends with the bytes of an undisturbed one",
   assert.ok(resumed.equals(await readFile(work("train.chat/adapter.gguf"))));
 });
 
-test("an evaluation that was stopped goes on from its answers", { skip }, async () => {
+/** Stops the evaluation of the base after its first answer, then runs it with these settings. @returns its timings */
+async function stopThenRun(...settings: string[]): Promise<{ asked: number; resumed: number }> {
   const onStart = whenStderrSays("eval.held.base  33%", (child) => child.kill("SIGINT"));
-  const args = [
-    "run",
-    "run.yaml",
-    "--from",
-    "eval",
-    "--set",
-    "eval.held.sequences=1",
-    "--set",
-    "eval.held.max_tokens=64",
-  ];
+  const args = ["run", "run.yaml", "--from", "eval", ...SLOW];
   const stopped = await runCli(args, { cwd: folder, onStart });
   assert.equal(stopped.code, 130, stopped.stderr);
   assert.match(stopped.stderr, /in step eval\.held\.base\./);
-  await medilora(args.slice(4));
+  await medilora(settings);
   const { results } = JSON.parse(await readFile(work("eval.held.base/results.json"), "utf8")) as {
     results: [{ timings: { asked: number; resumed: number } }];
   };
-  const { asked, resumed } = results[0].timings;
+  return results[0].timings;
+}
+const SLOW = ["--set", "eval.held.sequences=1", "--set", "eval.held.max_tokens=64"];
+
+test("an evaluation that was stopped goes on from its answers, unless an option changed", { skip }, async () => {
+  const { asked, resumed } = await stopThenRun(...SLOW);
   assert.equal(asked + resumed, 3);
   assert.ok(resumed >= 1, "answers of the stopped run were kept");
-  await medilora([]);
+  const changed = await stopThenRun();
+  assert.deepEqual([changed.asked, changed.resumed], [3, 0]);
 });
 
 test("only what a change reaches is done again", { skip }, async () => {

@@ -7,7 +7,7 @@ export function configCommand(command: Command, { out }: CliContext): Command {
   command
     .command("schema")
     .description("print the JSON Schema of training configurations, for editors")
-    .option("--json", "has no further effect: the schema is JSON")
+    .option("--json", "the schema is JSON with and without this")
     .action(async () => {
       const { trainConfigJsonSchema } = await import("../../config/jsonSchema.js");
       out.json(trainConfigJsonSchema());

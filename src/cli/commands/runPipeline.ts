@@ -67,7 +67,7 @@ function describe({ state, reason, estimate, mostMemory, estimateNote }: Planned
       `about ${format.formatDuration(estimate.totalSeconds)} for ${format.formatCount(estimate.steps)} steps, ` +
         `${format.formatBytes(estimate.memory.peak)} of memory`,
     );
-  if (mostMemory !== undefined) parts.push(`at most ${format.formatBytes(mostMemory)} of memory`);
+  if (mostMemory !== undefined) parts.push(`at most about ${format.formatBytes(mostMemory)} of memory`);
   if (estimateNote !== undefined) parts.push(estimateNote);
   return parts.join("; ");
 }
