@@ -3,6 +3,7 @@ export { type ConvertedAdapter, type ImportPeftOptions, importPeftAdapter } from
 export { type MergeOptions, type MergeResult, mergeAdapter } from "./adapter/merge.js";
 export { type LabelSpan, type RenderChatMLOptions, renderChatML, type TextSpan } from "./chat/chatml.js";
 export { type Tokenizer, tokenizeChatRow, tokenizeCompletionRow } from "./chat/tokenizeRow.js";
+export { trainConfigJsonSchema } from "./config/jsonSchema.js";
 export { loadTrainConfig, type ParseOptions, parseTrainConfig } from "./config/load.js";
 export {
   type DatasetConfig,
@@ -78,6 +79,9 @@ export type { GenerationTask } from "./eval/task.js";
 export { type GenerateOptions, type Generation, type LoadModelOptions, loadModel, type Model } from "./model.js";
 export type { ModelInfo } from "./modelInfo.js";
 export { type NativeTokenizer, openTokenizer } from "./native/tokenizer.js";
+export { loadPipeline, type ParsePipelineOptions, type Pipeline, parsePipeline } from "./pipeline/load.js";
+export { type PlannedStep, planPipeline } from "./pipeline/plan.js";
+export { type PipelineOptions, type PipelineProgress, type PipelineResult, runPipeline } from "./pipeline/run.js";
 export { type ImatrixOptions, type ImatrixResult, makeImatrix } from "./quantize/imatrix.js";
 export {
   measurePerplexity,

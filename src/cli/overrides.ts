@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parse } from "yaml";
-import { loadTrainConfig, parseTrainConfig } from "../config/load.js";
+import { parseTrainConfig } from "../config/load.js";
 import type { TrainConfig } from "../config/schema.js";
-import { fileError, MediloraError } from "../errors.js";
+import { readYaml } from "../config/yaml.js";
+import { MediloraError } from "../errors.js";
 
 /** A key of the configuration, from the outside in, and its value. */
 interface Override {
@@ -14,25 +14,29 @@ interface Override {
 /**
  * Reads a training configuration with some keys as if the file said so: presets, checks and relative paths (from the
  * file's folder) hold for them too.
+ * @throws MediloraError as parseTrainConfig does, and as {@link readYamlWith}
+ */
+export async function loadConfigWith(
+  path: string,
+  settings: readonly string[],
+  onNote?: (note: string) => void,
+): Promise<TrainConfig> {
+  const written = await readYamlWith(path, settings);
+  return parseTrainConfig(written, { baseDir: dirname(path), source: path, ...(onNote && { onNote }) });
+}
+
+/**
+ * What a YAML file holds, with some keys set.
  * @param settings `key=value` each. The value is YAML: `16`, `true`, `[q_proj, v_proj]` and plain words are what they
  *   look like. A dot leads into an object or, before digits, to an element of a list: `datasets.0.path=rows.jsonl`.
- * @throws MediloraError as {@link loadTrainConfig}; `ARGUMENT_INVALID` for a setting that cannot be read or placed
+ * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `CONFIG_INVALID`; `ARGUMENT_INVALID` for a setting that cannot be
+ *   read or placed
  */
-export async function loadConfigWith(path: string, settings: readonly string[]): Promise<TrainConfig> {
-  if (settings.length === 0) return loadTrainConfig(path);
+export async function readYamlWith(path: string, settings: readonly string[]): Promise<unknown> {
   const overrides = settings.map(parseOverride);
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw fileError(error, path, "read");
-  });
-  let written: unknown;
-  try {
-    written = parse(text, { prettyErrors: false });
-  } catch {
-    // It reads the same file and names line and column.
-    return loadTrainConfig(path);
-  }
+  let written = await readYaml(path);
   for (const { path: keys, value } of overrides) written = withValue(written, keys, value, keys.join("."));
-  return parseTrainConfig(written, { baseDir: dirname(path), source: path });
+  return written;
 }
 
 function parseOverride(text: string): Override {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { packageVersion } from "../util/version.js";
 import { adapterCommand } from "./commands/adapter.js";
+import { configCommand } from "./commands/config.js";
 import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
 import { evalCommand } from "./commands/eval.js";
@@ -12,6 +13,7 @@ import { prepareCommand } from "./commands/prepare.js";
 import { previewCommand } from "./commands/preview.js";
 import { quantizeCommand } from "./commands/quantize.js";
 import { reportCommand } from "./commands/report.js";
+import { runCommand } from "./commands/runPipeline.js";
 import { trainCommand } from "./commands/train.js";
 import type { CliContext } from "./run.js";
 
@@ -28,6 +30,8 @@ const COMMANDS = {
   perplexity: perplexityCommand,
   eval: evalCommand,
   report: reportCommand,
+  run: runCommand,
+  config: configCommand,
   debug: debugCommand,
 };
 

@@ -1,16 +1,9 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { MediloraError } from "../errors.js";
-import { configError, describe, describeIssues, isKeys, type Keys, type SchemaHints, withoutEmpty } from "./issues.js";
-import {
-  chatmlDatasetSchema,
-  completionDatasetSchema,
-  LORA_MODULES,
-  modelConfigSchema,
-  PRESETS,
-  type TrainConfig,
-  trainConfigSchema,
-} from "./schema.js";
+import { fromAxolotl } from "./axolotl.js";
+import { configError, describe, describeIssues, isKeys, type Keys, withoutEmpty } from "./issues.js";
+import { LORA_MODULES, PRESETS, type TrainConfig, trainConfigSchema } from "./schema.js";
 import { readYaml } from "./yaml.js";
 
 type Parsed = z.output<typeof trainConfigSchema>;
@@ -20,6 +13,8 @@ export interface ParseOptions {
   baseDir?: string;
   /** Name of the configuration in messages; "the configuration" by default. */
   source?: string;
+  /** Gets what is worth knowing about a configuration that is right all the same, such as keys that change nothing. */
+  onNote?: (note: string) => void;
 }
 
 /**
@@ -27,14 +22,16 @@ export interface ParseOptions {
  * @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ`; `CONFIG_INVALID` for a YAML error (with line and column) or, all
  *   at once, the problems that {@link parseTrainConfig} lists
  */
-export async function loadTrainConfig(path: string): Promise<TrainConfig> {
-  return parseTrainConfig(await readYaml(path), { baseDir: dirname(path), source: path });
+export async function loadTrainConfig(path: string, options: Pick<ParseOptions, "onNote"> = {}): Promise<TrainConfig> {
+  return parseTrainConfig(await readYaml(path), { ...options, baseDir: dirname(path), source: path });
 }
 
 /**
  * Checks a training configuration and completes it: preset, defaults, aliases, absolute paths.
  *
- * A key with the value null or undefined counts as not written. A result can be parsed again and stays as it is.
+ * A key with the value null or undefined counts as not written. Keys of Axolotl that have no counterpart are told apart:
+ * those that change nothing here pass with a note, the others are problems that say what to use instead. A result can be
+ * parsed again and stays as it is.
  * @throws MediloraError `CONFIG_INVALID`: lists every problem with its path, what is expected and what was found; an
  *   unknown key comes with the nearest known one
  */
@@ -42,19 +39,14 @@ export function parseTrainConfig(object: unknown, options: ParseOptions = {}): T
   const { baseDir = ".", source = "the configuration" } = options;
   if (!isKeys(object))
     throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(object)}.`);
-  const written = withoutEmpty(object);
+  const { written, notes, problems: foreign } = fromAxolotl(withoutEmpty(object));
   const result = trainConfigSchema.safeParse({ ...presetOf(written), ...written });
-  const problems = result.success ? crossCheck(result.data) : describeIssues(result.error, written, HINTS);
+  const own = result.success ? crossCheck(result.data) : describeIssues(result.error, written, trainConfigSchema);
+  const problems = [...foreign, ...own];
   if (!result.success || problems.length > 0) throw configError(source, problems);
+  for (const note of notes) options.onNote?.(note);
   return resolveConfig(result.data, baseDir);
 }
-
-const HINTS: SchemaHints = {
-  knownKeys,
-  helpOf,
-  kinds: ["chatml", "completion"],
-  otherKind: "data of type chatml",
-};
 
 function presetOf({ preset }: Keys): Keys {
   return typeof preset === "string" && Object.hasOwn(PRESETS, preset) ? PRESETS[preset as keyof typeof PRESETS] : {};
@@ -146,19 +138,4 @@ function checkModelShape(model: NonNullable<Parsed["model_config"]>, sequenceLen
       `sequence_len: ${sequenceLen} is more than model_config.max_position_embeddings (${model.max_position_embeddings}). Lower it, or raise the latter.`,
     );
   return problems;
-}
-
-function knownKeys(path: PropertyKey[]): string[] {
-  const schemas: Record<PropertyKey, z.ZodObject[]> = {
-    model_config: [modelConfigSchema],
-    datasets: [chatmlDatasetSchema, completionDatasetSchema],
-  };
-  const at = path[0] === undefined ? [trainConfigSchema] : (schemas[path[0]] ?? []);
-  return [...new Set(at.flatMap((schema) => Object.keys(schema.shape)))];
-}
-
-function helpOf([key, ...rest]: PropertyKey[]): string {
-  if (rest.length > 0) return "";
-  const field = trainConfigSchema.shape[key as keyof typeof trainConfigSchema.shape];
-  return field?.description ? ` ${field.description}` : "";
 }

@@ -79,10 +79,19 @@ export const trainConfigSchema = z.strictObject({
   max_steps: count().optional().describe("Stop after this many optimizer steps, whatever num_epochs says."),
 
   optimizer: z
-    .enum(["adamw_torch", "adamw", "adamw_8bit", "adamw_bnb_8bit"])
+    .enum([
+      "adamw_torch",
+      "adamw",
+      "adamw_torch_fused",
+      "adamw_hf",
+      "paged_adamw_32bit",
+      "adamw_8bit",
+      "adamw_bnb_8bit",
+      "paged_adamw_8bit",
+    ])
     .default("adamw_torch")
     .describe(
-      "AdamW with decoupled weight decay. adamw_torch, or adamw: float32 state; adamw_8bit, or adamw_bnb_8bit: state in 8 bits.",
+      "AdamW with decoupled weight decay. adamw_torch, or one of its names: float32 state; adamw_8bit and the other 8-bit ones: state in 8 bits.",
     ),
   adam_beta1: z.number().min(0).lt(1).default(0.9).describe("Decay of AdamW's mean of gradients."),
   adam_beta2: z.number().min(0).lt(1).default(0.999).describe("Decay of AdamW's mean of squared gradients."),

@@ -3,17 +3,13 @@ import { LineCounter, parseDocument } from "yaml";
 import { fileError, MediloraError } from "../errors.js";
 
 /**
- * The value of a YAML file.
- * @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ`; `CONFIG_INVALID` with line and column for what is no YAML
+ * What a YAML file holds.
+ * @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ`; `CONFIG_INVALID` for a YAML error, with line and column
  */
 export async function readYaml(path: string): Promise<unknown> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw fileError(error, path, "read");
   });
-  return parseYaml(text, path);
-}
-
-function parseYaml(text: string, source: string): unknown {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const error = document.errors[0];
@@ -21,14 +17,14 @@ function parseYaml(text: string, source: string): unknown {
     const { line, col } = lines.linePos(error.pos[0]);
     throw new MediloraError(
       "CONFIG_INVALID",
-      `${source} is no valid YAML at line ${line}, column ${col}: ${error.message}`,
+      `${path} is no valid YAML at line ${line}, column ${col}: ${error.message}`,
     );
   }
   try {
     return document.toJS();
   } catch (cause) {
     // An alias without its anchor, or aliases that multiply without end.
-    throw new MediloraError("CONFIG_INVALID", `${source} has YAML aliases that cannot be resolved. Write them out.`, {
+    throw new MediloraError("CONFIG_INVALID", `${path} has YAML aliases that cannot be resolved. Write them out.`, {
       cause,
     });
   }

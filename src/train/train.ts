@@ -22,7 +22,7 @@ import { Run, type TrainOptions, type TrainResult } from "./run.js";
  * @see Dettmers et al. 2023, QLoRA
  */
 export async function train(config: TrainConfig | string, options: TrainOptions = {}): Promise<TrainResult> {
-  const resolved = await resolveConfig(config);
+  const resolved = await resolveConfig(config, (message) => options.onProgress?.({ type: "warning", message }));
   const data = await loadTokenizedData(resolved);
   const plan = new TrainingPlan(data.train, resolved);
   await mkdir(resolved.output_dir, { recursive: true }).catch((error: unknown) => {
@@ -34,9 +34,9 @@ export async function train(config: TrainConfig | string, options: TrainOptions 
 }
 
 /** Callers in plain JavaScript can pass anything, so an object is checked too; checking it again changes nothing. */
-async function resolveConfig(config: TrainConfig | string): Promise<TrainConfig> {
-  if (typeof config === "string") return loadTrainConfig(config);
-  if (typeof config === "object" && config !== null) return parseTrainConfig(config);
+async function resolveConfig(config: TrainConfig | string, onNote: (note: string) => void): Promise<TrainConfig> {
+  if (typeof config === "string") return loadTrainConfig(config, { onNote });
+  if (typeof config === "object" && config !== null) return parseTrainConfig(config, { onNote });
   throw new MediloraError(
     "ARGUMENT_INVALID",
     "train() needs a configuration, such as parseTrainConfig() gives, or the path of a YAML file.",

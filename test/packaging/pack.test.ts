@@ -44,6 +44,8 @@ describe("the npm package", () => {
       "native/addon/module.cpp",
       "native/addon/exports.map",
       "dist/report/html/page/main.js",
+      "recipes/medilora-openhermes-2.5-mistral-7b.yaml",
+      "schema/medilora.schema.json",
     ])
       assert.ok(paths.has(path), path);
     for (const bin of Object.values(manifest.bin)) assert.ok(paths.has(bin), bin);

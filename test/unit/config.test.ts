@@ -187,7 +187,7 @@ test("unknown keys inside data sets and the model's shape are found too", () => 
   ];
   assert.deepEqual(problemsOf({ ...MINIMAL, datasets }), [
     "datasets[0].label_spam: is no known key. Did you mean label_span?",
-    "datasets[1].label_span: is only for data of type chatml. Remove it.",
+    "datasets[1].label_span: is only for type: chatml. Remove it.",
   ]);
   assert.deepEqual(problemsOf({ ...FROM_SCRATCH, model_config: { ...MODEL, hiddensize: 1 } }), [
     "model_config.hiddensize: is no known key. Did you mean hidden_size?",
@@ -212,14 +212,14 @@ test("all problems are listed at once, with path, expected and found", () => {
   });
   assert.deepEqual(problems.sort(), [
     'datasets[0].type: expected chatml or completion, got "chat". Did you mean chatml?',
-    "datasets[1].path: is missing.",
+    "datasets[1].path: is missing. JSON lines of plain texts.",
     "datasets[2]: expected keys and values, got 4.",
     "learning_rate: expected a finite number, got NaN.",
     "lora_alpha: expected more than 0, got 0.",
     "lora_dropout: expected less than 1, got 1.",
     'lora_r: expected a finite number, got "8".',
     'lora_target_modules[0]: expected q_proj or k_proj or v_proj or o_proj or gate_proj or up_proj or down_proj, got "qproj". Did you mean q_proj?',
-    'optimizer: expected adamw_torch or adamw or adamw_8bit or adamw_bnb_8bit, got "adamw8". Did you mean adamw?',
+    'optimizer: expected adamw_torch or adamw or adamw_torch_fused or adamw_hf or paged_adamw_32bit or adamw_8bit or adamw_bnb_8bit or paged_adamw_8bit, got "adamw8". Did you mean adamw?',
     "output_dir: expected at least 1 characters, got a text of 0 characters.",
     "resume_from_checkpoint: expected true or auto or a text, got false.",
     'sample_packing: expected true or false, got "yes".',

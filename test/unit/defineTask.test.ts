@@ -219,7 +219,7 @@ describe("a task file", () => {
 describe("a wrong definition is refused with its keys", () => {
   const cases: Array<[change: object, message: RegExp]> = [
     [{ promt: "x" }, /- promt: is no known key\. Did you mean prompt\?/],
-    [{ preamble: "x" }, /- preamble: is only for the other kind of task/],
+    [{ preamble: "x" }, /- preamble: is only for kind: likelihood/],
     [
       { gold: { field: "a", as: "leter" } },
       /gold\.as: expected index or letter or text, got "leter"\. Did you mean letter\?/,

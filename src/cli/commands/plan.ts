@@ -16,7 +16,8 @@ export function planCommand(command: Command, { signal, out }: CliContext): Comm
         import("../overrides.js"),
         import("../../report/format.js"),
       ]);
-      const estimate = await planTraining(await loadConfigWith(path, flags.set ?? []), signal);
+      const config = await loadConfigWith(path, flags.set ?? [], (note) => out.note(`note: ${note}`));
+      const estimate = await planTraining(config, signal);
       for (const warning of estimate.warnings) out.note(`warning: ${warning}`);
       if (flags.json) out.json(estimate);
       else out.data(describe(estimate, format));

@@ -26,22 +26,23 @@ export function trainCommand(command: Command, { signal, out }: CliContext): Com
       const [{ train }, format, config] = await Promise.all([
         import("../../train/train.js"),
         import("../../report/format.js"),
-        readConfig(path, flags),
+        readConfig(path, flags, out),
       ]);
-      const result = await train(config, { signal, onProgress: reporter(out, format) });
+      const result = await train(config, { signal, onProgress: trainReporter(out, format) });
       if (flags.json) out.json(result);
       else out.data(summary(result, format));
     });
 }
 
-async function readConfig(path: string, { set = [], resume }: TrainFlags): Promise<TrainConfig> {
+async function readConfig(path: string, { set = [], resume }: TrainFlags, out: Output): Promise<TrainConfig> {
   const { loadConfigWith } = await import("../overrides.js");
-  return loadConfigWith(path, resume ? [...set, "resume_from_checkpoint=true"] : set);
+  const settings = resume ? [...set, "resume_from_checkpoint=true"] : set;
+  return loadConfigWith(path, settings, (note) => out.note(`note: ${note}`));
 }
 
 /** Shows a run's events on stderr. */
-function reporter(out: Output, format: Format): (event: TrainProgress) => void {
-  const meter = out.progress("train");
+export function trainReporter(out: Output, format: Format, label = "train"): (event: TrainProgress) => void {
+  const meter = out.progress(label);
   return (event) => {
     switch (event.type) {
       case "start":

@@ -1,4 +1,4 @@
-import { configError, describe, describeIssues, isKeys, type SchemaHints, withoutEmpty } from "../../config/issues.js";
+import { configError, describe, describeIssues, isKeys, withoutEmpty } from "../../config/issues.js";
 import { MediloraError } from "../../errors.js";
 import type { LikelihoodTask } from "../loglikelihood/task.js";
 import type { GenerationTask } from "../task.js";
@@ -6,17 +6,7 @@ import { isBuiltIn } from "../tasks/index.js";
 import { checkExtraction } from "./extraction.js";
 import { type DefinedQuestion, generationTask } from "./generation.js";
 import { likelihoodTask } from "./likelihood.js";
-import {
-  choicesSchema,
-  extractSchema,
-  type GenerationDefinition,
-  generationSchema,
-  goldSchema,
-  type LikelihoodDefinition,
-  likelihoodSchema,
-  type ParsedTask,
-  taskSchema,
-} from "./schema.js";
+import { type GenerationDefinition, type LikelihoodDefinition, type ParsedTask, taskSchema } from "./schema.js";
 import { parseTemplate } from "./template.js";
 
 export type DefinedTask = GenerationTask<DefinedQuestion> | LikelihoodTask;
@@ -48,29 +38,9 @@ export function parseDefinition(definition: unknown, source: string): ParsedTask
     throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(definition)}.`);
   const written = withoutEmpty(definition);
   const result = taskSchema.safeParse(written);
-  const problems = result.success ? crossCheck(result.data) : describeIssues(result.error, written, HINTS);
+  const problems = result.success ? crossCheck(result.data) : describeIssues(result.error, written, taskSchema);
   if (!result.success || problems.length > 0) throw configError(source, problems);
   return result.data;
-}
-
-const HINTS: SchemaHints = {
-  knownKeys: ([key]) => [...new Set(schemasAt(key).flatMap((schema) => Object.keys(schema.shape)))],
-  helpOf: (path) => {
-    const name = path.at(-1) as string;
-    const [help] = schemasAt(path.length > 1 ? path[0] : undefined).flatMap(
-      (schema) => (schema.shape as Record<string, { description?: string }>)[name]?.description ?? [],
-    );
-    return help === undefined ? "" : ` ${help}`;
-  },
-  kinds: ["generation", "likelihood"],
-  otherKind: "the other kind of task",
-};
-
-function schemasAt(key: PropertyKey | undefined) {
-  if (key === "choices") return [choicesSchema];
-  if (key === "gold") return [goldSchema];
-  if (key === "extract") return [extractSchema];
-  return [generationSchema, likelihoodSchema];
 }
 
 /** What no key can say alone. */
