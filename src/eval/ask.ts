@@ -4,6 +4,7 @@ import { MediloraError } from "../errors.js";
 import type { GenerateResult } from "../native/binding.js";
 import type { EngineOptions } from "../native/engine.js";
 import type { StoredAnswer } from "./answersFile.js";
+import { cacheCells } from "./cacheBudget.js";
 import type { EvaluationTimings } from "./evaluationResult.js";
 import type { ExtractionRule } from "./extraction.js";
 import type { PreparedQuestion } from "./questions.js";
@@ -62,7 +63,9 @@ export async function askQuestions(runtime: EvaluationRuntime, options: AskOptio
   await using tokenizer = await runtime.openTokenizer(options.engine.model);
   const whole = tokenizePrompts(tokenizer, options);
   const loading = performance.now();
-  await using engine = await runtime.openEngine(engineOptions(options, whole), { signal: options.signal });
+  await using engine = await runtime.openEngine(await engineOptions(runtime, options, whole), {
+    signal: options.signal,
+  });
   timings.loadSeconds = (performance.now() - loading) / 1000;
   const prompts = fitPrompts(tokenizer, options, whole, engine.info.sequenceLimit);
   const starting = performance.now();
@@ -86,14 +89,16 @@ function tokenizePrompts(tokenizer: Tokenizer, { questions }: AskOptions): Promp
   return new Map(questions.map(({ id, prompt }) => [id, tokenizeChatPrompt(tokenizer, prompt)]));
 }
 
-/** llama.cpp pads a context to this. */
-const CONTEXT_STEP = 256;
-
-function engineOptions({ engine, maxTokens }: AskOptions, prompts: Prompts): EngineOptions {
+async function engineOptions(
+  runtime: EvaluationRuntime,
+  { engine, maxTokens }: AskOptions,
+  prompts: Prompts,
+): Promise<EngineOptions> {
   if (engine.contextSize !== undefined) return engine;
   const longest = [...prompts.values()].map(({ length }) => length + maxTokens).sort((a, b) => b - a);
-  const cells = longest.slice(0, engine.sequences).reduce((sum, length) => sum + length, 0);
-  return { ...engine, contextSize: Math.ceil(cells / CONTEXT_STEP) * CONTEXT_STEP };
+  const wanted = longest.slice(0, engine.sequences).reduce((sum, length) => sum + length, 0);
+  const memory = await runtime.cacheMemory?.(engine.model);
+  return { ...engine, contextSize: cacheCells({ wanted, least: longest[0] ?? 0, memory }) };
 }
 
 /** The prompts, cut where that is wanted. @throws MediloraError `CONTEXT_EXCEEDED` for those that do not fit */

@@ -26,23 +26,28 @@ export function cacheBytesPerToken({ metadata }: GgufDescription, elementBytes: 
   return Number.isFinite(bytes) && bytes > 0 ? bytes : null;
 }
 
+/** What a cache may take. */
+export interface CacheMemory {
+  /** Null: not known, nothing is limited. */
+  bytesPerToken: number | null;
+  modelBytes: number;
+  /** That this process may still take, the model not yet loaded. */
+  freeBytes: number;
+}
+
 /**
  * Cells of the key-value cache: as many as are wanted, as long as they take at most half of the memory that is free
  * beside the model; fewer sequences then run at once. Never fewer than the longest sequence needs.
- * @param sizes.wanted      cells with which all sequences can run at once
- * @param sizes.least       cells of the longest sequence
- * @param sizes.bytesPerToken null: not known, nothing is limited
- * @param sizes.freeBytes   memory that this process may still take, the model not yet loaded
+ * @param sizes.wanted cells with which all sequences can run at once
+ * @param sizes.least  cells of the longest sequence
+ * @param sizes.memory undefined: nothing is limited
  */
-export function cacheCells(sizes: {
-  wanted: number;
-  least: number;
-  bytesPerToken: number | null;
-  modelBytes: number;
-  freeBytes: number;
-}): number {
-  const { wanted, least, bytesPerToken, modelBytes, freeBytes } = sizes;
-  const budget = Math.max(0, freeBytes - modelBytes) * SHARE;
-  const affordable = bytesPerToken === null ? wanted : Math.floor(budget / bytesPerToken);
-  return Math.ceil(Math.max(least, Math.min(wanted, affordable)) / CONTEXT_STEP) * CONTEXT_STEP;
+export function cacheCells(sizes: { wanted: number; least: number; memory: CacheMemory | undefined }): number {
+  const { wanted, least, memory } = sizes;
+  return Math.ceil(Math.max(least, Math.min(wanted, affordable(memory))) / CONTEXT_STEP) * CONTEXT_STEP;
+}
+
+function affordable(memory: CacheMemory | undefined): number {
+  if (memory === undefined || memory.bytesPerToken === null) return Number.POSITIVE_INFINITY;
+  return Math.floor((Math.max(0, memory.freeBytes - memory.modelBytes) * SHARE) / memory.bytesPerToken);
 }

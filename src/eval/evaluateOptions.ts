@@ -28,7 +28,7 @@ export interface EvaluateOptions {
   maxTokens?: number;
   /** Questions answered together, 1 to 256; default 8. */
   sequences?: number;
-  /** KV cells of all sequences together; default: as many as the longest questions need. */
+  /** KV cells of all sequences together; default: as many as the longest questions need, in half of the free memory. */
   contextSize?: number;
   /**
    * Cuts the beginning of the user's text where a prompt would leave no room for maxTokens in a sequence; system prompt
@@ -56,7 +56,7 @@ export type EvaluateSettings = Required<
   Pick<EvaluateOptions, "sampler" | "seed" | "maxTokens" | "sequences" | "truncateLeft">
 >;
 
-const DEFAULT_SEQUENCES = 8;
+const DEFAULT_SEQUENCES = 32;
 /** llama.cpp's own limit. */
 const MOST_SEQUENCES = 256;
 const MOST_TOKENS = 2 ** 24;

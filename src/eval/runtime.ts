@@ -1,8 +1,13 @@
 import type { Tokenizer } from "../chat/tokenizeRow.js";
 import { Embedder, type EmbedderOptions } from "../native/embedder.js";
 import { type EngineOptions, InferenceEngine } from "../native/engine.js";
+import { readGguf } from "../native/gguf.js";
 import { native } from "../native/load.js";
 import { openTokenizer } from "../native/tokenizer.js";
+import { type CacheMemory, cacheBytesPerToken } from "./cacheBudget.js";
+
+/** Of a number in the cache of generated answers. */
+const F16_BYTES = 2;
 
 /** What of an engine an evaluation uses. */
 export type AnswerEngine = Pick<InferenceEngine, "info" | "generate"> & AsyncDisposable;
@@ -19,6 +24,8 @@ export interface EvaluationRuntime<Engine = AnswerEngine> {
   llamaCpp(): string;
   openTokenizer(model: string): Promise<Tokenizer & AsyncDisposable>;
   openEngine(options: EngineOptions, call: { signal?: AbortSignal }): Promise<Engine>;
+  /** A runtime without takes as many cells as all sequences want. */
+  cacheMemory?(model: string): Promise<CacheMemory>;
   /** A runtime without finds no nearest shots. */
   openEmbedder?(options: EmbedderOptions, call: { signal?: AbortSignal }): Promise<TextEmbedder>;
 }
@@ -28,5 +35,14 @@ export const nativeRuntime: EvaluationRuntime<AnswerEngine & ScoreEngine> = {
   llamaCpp: () => native().systemInfo().llamaCpp,
   openTokenizer,
   openEngine: (options, call) => InferenceEngine.open(options, call),
+  cacheMemory: async (model) => {
+    const description = await readGguf(model);
+    const { bytes: modelBytes } = description;
+    return {
+      bytesPerToken: cacheBytesPerToken(description, F16_BYTES),
+      modelBytes,
+      freeBytes: process.availableMemory(),
+    };
+  },
   openEmbedder: (options, call) => Embedder.open(options, call),
 };

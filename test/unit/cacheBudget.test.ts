@@ -32,10 +32,13 @@ test("heads that are not grouped, lengths of their own, and a number of heads a 
 });
 
 test("a cache takes half of what is free beside the model, but always the longest sequence", () => {
-  const sizes = { wanted: 10_000, least: 700, bytesPerToken: 100, modelBytes: 1_000_000, freeBytes: 9_000_000 };
-  assert.equal(cacheCells(sizes), 10_240, "wanted, in steps of 256");
-  assert.equal(cacheCells({ ...sizes, freeBytes: 1_409_600 }), 2048);
-  assert.equal(cacheCells({ ...sizes, freeBytes: 1_000_100 }), 768, "the longest sequence");
-  assert.equal(cacheCells({ ...sizes, freeBytes: 0 }), 768);
-  assert.equal(cacheCells({ ...sizes, bytesPerToken: null, freeBytes: 0 }), 10_240);
+  const memory = { bytesPerToken: 100, modelBytes: 1_000_000, freeBytes: 9_000_000 };
+  const cells = (more: Partial<typeof memory> | { bytesPerToken: null }) =>
+    cacheCells({ wanted: 10_000, least: 700, memory: { ...memory, ...more } });
+  assert.equal(cells({}), 10_240, "wanted, in steps of 256");
+  assert.equal(cells({ freeBytes: 1_409_600 }), 2048);
+  assert.equal(cells({ freeBytes: 1_000_100 }), 768, "the longest sequence");
+  assert.equal(cells({ freeBytes: 0 }), 768);
+  assert.equal(cells({ bytesPerToken: null }), 10_240);
+  assert.equal(cacheCells({ wanted: 10_000, least: 700, memory: undefined }), 10_240);
 });

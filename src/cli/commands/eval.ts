@@ -43,7 +43,7 @@ function addScoringOptions(command: Command): void {
     .option("--shots <k>", "log-likelihood: solved questions in front of each one (default: 0)", wholeNumber(0))
     .option("--bos", "log-likelihood: begin every context with BOS")
     .option("--context-size <n>", "tokens of all sequences together (default: as the questions need)", wholeNumber(1))
-    .option("--sequences <n>", "answers or choices computed together (default: 8 or 64)", wholeNumber(1, 256))
+    .option("--sequences <n>", "answers or choices computed together (default: 32 or 64)", wholeNumber(1, 256))
     .option("--threads <n>", "processor threads", wholeNumber(1));
 }
 
