@@ -26,7 +26,7 @@ export interface EvaluateOptions {
   seed?: number;
   /** Most tokens of an answer; default by task. */
   maxTokens?: number;
-  /** Questions answered together, 1 to 256; default 8. */
+  /** Questions answered together, 1 to 256; default 32. */
   sequences?: number;
   /** KV cells of all sequences together; default: as many as the longest questions need, in half of the free memory. */
   contextSize?: number;
