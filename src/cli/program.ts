@@ -3,6 +3,7 @@ import { packageVersion } from "../util/version.js";
 import { adapterCommand } from "./commands/adapter.js";
 import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
+import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
 import { mergeCommand } from "./commands/merge.js";
 import { planCommand } from "./commands/plan.js";
@@ -25,6 +26,7 @@ const COMMANDS = {
   eval: evalCommand,
   report: reportCommand,
   debug: debugCommand,
+  doctor: doctorCommand,
 };
 
 /**
