@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Llama, LlamaChatSession, LlamaContext, LlamaModel } from "node-llama-cpp";
 import { MediloraError } from "../errors.js";
 import { importNodeLlamaCpp, type NodeLlamaCpp } from "./importModule.js";
@@ -17,6 +18,8 @@ export interface ChatOptions {
   systemPrompt?: string;
   /** In tokens; default: node-llama-cpp's, the model's own as far as memory reaches. */
   contextSize?: number;
+  /** Default: as many as there are cores. node-llama-cpp's default is never under 4; with fewer cores its threads wait in turns. */
+  threads?: number;
   /** The module, where the app has imported it already. Default: `import("node-llama-cpp")`. */
   nodeLlamaCpp?: NodeLlamaCpp;
   /** What the app's `getLlama()` gave; it stays the app's. Default: one on the processor, disposed with the chat. */
@@ -81,9 +84,10 @@ function openLlama(module: NodeLlamaCpp): Promise<Llama> {
   return module.getLlama({ gpu: false, build: "never", skipDownload: true, logLevel: module.LlamaLogLevel.error });
 }
 
-function contextOptions({ adapters = [], contextSize, signal }: ChatOptions) {
+function contextOptions({ adapters = [], contextSize, threads = availableParallelism(), signal }: ChatOptions) {
   const files = adapters.map(({ path, scale = 1 }) => ({ filePath: path, scale }));
   return {
+    threads,
     ...(contextSize !== undefined && { contextSize }),
     ...(files.length > 0 && { lora: { adapters: files } }),
     ...withSignal("createSignal", signal),
