@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { describe, it } from "node:test";
-import { symbols as nodeApi } from "node-api-headers";
 import { repoFile } from "../native/helpers.js";
 
 interface Packed {
   files: Array<{ path: string; size: number }>;
   unpackedSize: number;
 }
+
+/** Has no types of its own. */
+const { symbols: nodeApi } = createRequire(import.meta.url)("node-api-headers") as {
+  symbols: Record<"v8", { js_native_api_symbols: string[]; node_api_symbols: string[] }>;
+};
 
 const manifest = JSON.parse(readFileSync(repoFile("package.json"), "utf8")) as {
   bin: Record<string, string>;
