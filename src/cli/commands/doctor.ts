@@ -58,5 +58,6 @@ function peerRows({ nodeLlamaCpp }: Diagnosis): Array<[string, string]> {
   return [
     ["node-llama-cpp", state(nodeLlamaCpp.version)],
     ...nodeLlamaCpp.gpu.map(({ name, version }): [string, string] => ["GPU package", `${name} ${state(version)}`]),
+    ["GPU use", "medilora computes on the processor; GPU packages serve node-llama-cpp only"],
   ];
 }
