@@ -1,9 +1,31 @@
-// npm's install step: builds the addon unless one is there already.
-import { existsSync } from "node:fs";
+// npm's install step: builds the addon unless there is one, prebuilt for this platform or built before.
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-if (existsSync(join(root, "build", "Release", "medilora.node")))
+const require = createRequire(import.meta.url);
+
+/** Also loads it: an addon for a newer C library, or for libraries that are gone, shows only then. */
+function loads(path) {
+  try {
+    require(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hasPrebuilt() {
+  const name = `@medilora/${process.platform}-${process.arch}`;
+  try {
+    return require(`${name}/package.json`).version === require("../package.json").version && loads(name);
+  } catch {
+    return false;
+  }
+}
+
+if (hasPrebuilt()) console.error("medilora: the addon is prebuilt for this platform; nothing to compile.");
+else if (loads(join(root, "build", "Release", "medilora.node")))
   console.error("medilora: build/Release/medilora.node is there; `npm run build:native` builds it anew.");
 else await import("./build-native.mjs");

@@ -44,6 +44,7 @@ export {
   type TrainingRow,
 } from "./data/rows.js";
 export { type PrepareTextbookOptions, prepareTextbook, type TextbookManifest } from "./data/textbook.js";
+export { type Diagnosis, diagnose } from "./doctor/diagnose.js";
 export { ERROR_CODES, type ErrorCode, isMediloraError, MediloraError } from "./errors.js";
 export { type BenchmarkResult, compareResults, type MetricDifference } from "./eval/benchmarkResults.js";
 export { compareEvaluations, type EvaluationComparison } from "./eval/compare.js";

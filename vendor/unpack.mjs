@@ -1,5 +1,6 @@
-// Unpacks llama.cpp from the git bundle inside the pinned node-llama-cpp package to vendor/llama.cpp.
-// Run by the build; `node vendor/unpack.mjs` does it by hand. Nothing is fetched.
+// Where llama.cpp's headers and sources come from. In the repository: unpacked to vendor/llama.cpp from the git bundle inside the
+// pinned node-llama-cpp package, by the build or by hand with `node vendor/unpack.mjs`. In the published package: vendor/headers,
+// which scripts/pack-headers.mjs put there. Nothing is fetched.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -10,6 +11,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 export const pin = JSON.parse(readFileSync(join(here, "pin.json"), "utf8"));
 export const llamaDir = join(here, "llama.cpp");
+export const headersDir = join(here, "headers");
+export const headersStamp = join(headersDir, "pin.txt");
 const stamp = join(llamaDir, ".medilora-pin");
 
 /** Folder of an installed package that the build needs, wherever the package manager put it. */
@@ -18,16 +21,16 @@ export function packageDir(name) {
   for (const folder of require.resolve.paths(name) ?? []) {
     if (existsSync(join(folder, name, "package.json"))) return join(folder, name);
   }
-  throw new Error(
-    `The package ${name} is not installed. Run \`npm ci\` (or \`npm install ${name}@${pin.nodeLlamaCpp}\`).`,
-  );
+  throw new Error(`The package ${name} is not installed. Run: npm install ${name}@${pin.nodeLlamaCpp}`);
 }
 
 function bundlePath() {
   const dir = packageDir("node-llama-cpp");
   const { version } = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
   if (version !== pin.nodeLlamaCpp)
-    throw new Error(`node-llama-cpp is ${version}, but medilora is pinned to ${pin.nodeLlamaCpp}. Run \`npm ci\`.`);
+    throw new Error(
+      `node-llama-cpp is ${version}, but medilora is pinned to ${pin.nodeLlamaCpp}. Run: npm install node-llama-cpp@${pin.nodeLlamaCpp}`,
+    );
   const bundle = join(dir, "llama", "gitRelease.bundle");
   const sha256 = createHash("sha256").update(readFileSync(bundle)).digest("hex");
   if (sha256 !== pin.bundleSha256)
@@ -49,9 +52,16 @@ function git(args) {
   }
 }
 
+const holds = (file) => existsSync(file) && readFileSync(file, "utf8") === pin.commit;
+
+/** The folder with the headers of the pinned release: the published package's own, else the unpacked sources. */
+export function headers() {
+  return holds(headersStamp) ? headersDir : unpack();
+}
+
 /** Makes vendor/llama.cpp hold the pinned release; does nothing when it already does. */
 export function unpack() {
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === pin.commit) return llamaDir;
+  if (holds(stamp)) return llamaDir;
   const bundle = bundlePath();
   const work = mkdtempSync(join(here, ".unpack-"));
   try {

@@ -4,6 +4,7 @@ import { adapterCommand } from "./commands/adapter.js";
 import { configCommand } from "./commands/config.js";
 import { dataCommand } from "./commands/data.js";
 import { debugCommand } from "./commands/debug.js";
+import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
 import { imatrixCommand } from "./commands/imatrix.js";
 import { mergeCommand } from "./commands/merge.js";
@@ -33,6 +34,7 @@ const COMMANDS = {
   run: runCommand,
   config: configCommand,
   debug: debugCommand,
+  doctor: doctorCommand,
 };
 
 /**

@@ -2,7 +2,7 @@ import { type Command, CommanderError } from "commander";
 import { fileError, isMediloraError, type MediloraError } from "../errors.js";
 import { Output } from "./output.js";
 
-/** What every command gets. */
+/** What every command gets. One whose result is itself a failure, such as a check, sets process.exitCode. */
 export interface CliContext {
   /** Aborted by the first SIGINT or SIGTERM. */
   signal: AbortSignal;
@@ -36,7 +36,7 @@ export async function run(build: (context: CliContext) => Command, args: readonl
   try {
     const command = quiet(build({ signal: controller.signal, out }));
     await command.parseAsync(args, { from: "user" });
-    process.exitCode = lost.error === undefined ? EXIT.ok : EXIT.failure;
+    process.exitCode = lost.error === undefined ? (process.exitCode ?? EXIT.ok) : EXIT.failure;
   } catch (error) {
     process.exitCode = report(error, { out, json: wantsJson(args), interrupted: controller.signal.aborted });
   } finally {

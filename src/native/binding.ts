@@ -23,6 +23,10 @@ export interface JobOptions<Progress> {
 
 export interface SystemInfo {
   llamaCpp: string;
+  /** Whether llama.cpp is in libraries of its own or was compiled into the addon. */
+  linked: "prebuilt" | "source";
+  /** Files that hold libllama and ggml's CPU backend, which is of the processor's family; the addon itself where compiled in. */
+  libraries: { llama: string; cpu: string };
   threads: number;
   devices: Array<{ name: string; description: string }>;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { describe, it } from "node:test";
 import { repoFile } from "../native/helpers.js";
 
@@ -9,10 +10,18 @@ interface Packed {
   unpackedSize: number;
 }
 
+/** Has no types of its own. */
+const { symbols: nodeApi } = createRequire(import.meta.url)("node-api-headers") as {
+  symbols: Record<"v8", { js_native_api_symbols: string[]; node_api_symbols: string[] }>;
+};
+
 const manifest = JSON.parse(readFileSync(repoFile("package.json"), "utf8")) as {
   bin: Record<string, string>;
   exports: Record<string, string | { types: string; default: string }>;
   dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
 };
 
 function pack(): Packed {
@@ -23,6 +32,8 @@ function pack(): Packed {
   const answer = JSON.parse(output) as Packed[] | Record<string, Packed>;
   return Array.isArray(answer) ? answer[0]! : Object.values(answer)[0]!;
 }
+
+const sourceOf = (path: string) => path.replace(/^dist/, "src").replace(/(\.d)?\.[jt]s$/, ".ts");
 
 describe("the npm package", () => {
   const packed = pack();
@@ -49,8 +60,9 @@ describe("the npm package", () => {
     ])
       assert.ok(paths.has(path), path);
     for (const bin of Object.values(manifest.bin)) assert.ok(paths.has(bin), bin);
-    const main = manifest.exports["."] as { types: string; default: string };
-    for (const path of Object.values(main)) assert.ok(paths.has(path.slice(2)), path);
+    for (const target of Object.values(manifest.exports))
+      for (const path of typeof target === "string" ? [target] : Object.values(target))
+        assert.ok(paths.has(path.slice(2)), path);
   });
 
   it("holds no tests, models, data or sources of others, and is small", () => {
@@ -58,6 +70,8 @@ describe("the npm package", () => {
       /^(test|assets|bench|docs|examples|build)\/|llama\.cpp\/|dist\/demo/.test(path),
     );
     assert.deepEqual(strangers, []);
+    const stale = [...paths].filter((path) => path.startsWith("dist/") && !existsSync(repoFile(sourceOf(path))));
+    assert.deepEqual(stale, [], "files of dist without a source: remove dist and build again");
     assert.ok(packed.unpackedSize < 3e6, `${packed.unpackedSize} bytes`);
   });
 
@@ -70,7 +84,15 @@ describe("the npm package", () => {
 describe("the repository", () => {
   it("pins node-llama-cpp exactly, to the version that vendor/pin.json names", () => {
     const pin = JSON.parse(readFileSync(repoFile("vendor/pin.json"), "utf8")) as Record<string, string>;
-    assert.equal(manifest.dependencies["node-llama-cpp"], pin.nodeLlamaCpp);
+    assert.equal(manifest.dependencies["node-llama-cpp"], undefined, "its GPU variants take 700 MB");
+    assert.equal(manifest.peerDependencies["node-llama-cpp"], pin.nodeLlamaCpp);
+    assert.equal(manifest.devDependencies["node-llama-cpp"], pin.nodeLlamaCpp);
+    const names = Object.keys(manifest.optionalDependencies);
+    assert.deepEqual(
+      names,
+      ["linux-arm64", "linux-x64", "mac-arm64-metal", "mac-x64"].map((platform) => `@node-llama-cpp/${platform}`),
+    );
+    for (const name of names) assert.equal(manifest.optionalDependencies[name], pin.nodeLlamaCpp, name);
     assert.match(pin.bundleSha256!, /^[0-9a-f]{64}$/);
     assert.match(pin.commit!, /^[0-9a-f]{40}$/);
   });
@@ -99,5 +121,12 @@ describe("the addon", () => {
     assert.ok(symbols.some((line) => / napi_create_function/.test(line)));
     const foreign = symbols.filter((line) => / (uv_|_ZN2v8|_ZNK2v8|_ZN4node)/.test(line));
     assert.deepEqual(foreign, []);
+    const used = symbols.flatMap((line) => / ((?:napi|node_api)_\w+)/.exec(line)?.[1] ?? []);
+    const { js_native_api_symbols: engine, node_api_symbols: node } = nodeApi.v8;
+    assert.deepEqual(
+      used.filter((name) => !engine.includes(name) && !node.includes(name)),
+      [],
+      "outside of Node-API 8",
+    );
   });
 });
