@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "infer/batch.h"
-#include "util/graph_threads.h"
 #include "infer/model.h"
+#include "util/graph_threads.h"
 
 namespace medilora {
 
