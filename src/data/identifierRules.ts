@@ -146,9 +146,19 @@ const NO_NAMES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+/** What begins the next sentence behind an initial that stands for a whole name: "seen by Dr. X. They agreed". */
+const SENTENCE_STARTS: ReadonlySet<string> = new Set(
+  (
+    "a after again all also although an as at because before both but during each following further given " +
+    "however i it its my once one our overall since so some then there therefore these they those though thus today " +
+    "under until upon we when while"
+  ).split(" "),
+);
+
 const LEADING_INITIALS = new RegExp(`^${INITIALS}`, "u");
 
 function isPossibleName([, name = ""]: RegExpMatchArray): boolean {
-  const [first = ""] = name.replace(LEADING_INITIALS, "").split(" ", 1);
-  return !NO_NAMES.has(first.toLowerCase());
+  const whole = name.replace(LEADING_INITIALS, "");
+  const first = (whole.split(" ", 1)[0] as string).toLowerCase();
+  return !NO_NAMES.has(first) && !(whole !== name && SENTENCE_STARTS.has(first));
 }

@@ -36,6 +36,7 @@ const CASES: Record<string, { found: Array<[string, string[]]>; clear: string[] 
     clear: [
       "Dr. X's note",
       "seen by Dr. X. The plan",
+      "seen by Dr. X. They agreed",
       "the doctor said",
       "MR imaging",
       "MR IMAGING AND MR ANGIOGRAPHY",
