@@ -130,7 +130,7 @@ export function checkReportFile(inputs: readonly string[], report: string): void
  */
 export function checkNamedOnce(inputs: readonly string[]): void {
   if (new Set(inputs.map(fileIdentity)).size === inputs.length) return;
-  throw new MediloraError("ARGUMENT_INVALID", "inputs names a file twice. Name each once.");
+  throw new MediloraError("ARGUMENT_INVALID", "A file is named twice among the inputs. Name each once.");
 }
 
 /** Whether no file that is written is one that is read, or written twice, under whatever name. */

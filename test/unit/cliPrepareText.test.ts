@@ -79,7 +79,7 @@ test("progress of many rows goes to stderr", async () => {
   assert.deepEqual([code, stderr], [0, "read 10,000 rows\nread 20,000 rows\n"]);
   assert.match(stdout, /20,100/);
   const twice = await runCli(["data", "summary", many, join(folder, ".", "many.jsonl").replace("many", "./many")]);
-  assert.deepEqual([twice.code, /names a file twice/.test(twice.stderr)], [2, true]);
+  assert.deepEqual([twice.code, /named twice/.test(twice.stderr)], [2, true]);
 });
 
 test("prepare mimic --explain --json gives the steps as data", async () => {
