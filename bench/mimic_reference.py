@@ -193,9 +193,17 @@ def close_gap(out, text, capital):
     return out, " " + text if out.endswith(("[", "*")) else text
 
 
+DOSE = re.compile(
+    r"(?:\d ?(?:mg|mcg|g|gm|ml|cc|meq|units?|puffs?|tabs?|tablets?|caps?|capsules?|drops?|gtts?)|(?:^|[^A-Za-z])(?:po|iv|sc|sq|im|pr|sl|ih|neb))[.,]? ?$",
+    re.A | re.I,
+)
+
+
 def word_for(out, kind):
     if kind == "age":
         return out, "over 90"
+    if kind == "hospital" and DOSE.search(out):
+        return out, ""
     if kind in ("hospital", "ward"):
         return out, kind if DETERMINER.search(out) else f"the {kind}"
     if kind not in ("patient", "name"):

@@ -1,4 +1,5 @@
 import { type Batch, IGNORE_LABEL } from "../train/packing.js";
+import { visible } from "./visible.js";
 
 /** A run of tokens of one sequence that all carry loss, or all do not. */
 export interface Segment {
@@ -64,13 +65,4 @@ export function renderSequence(sequence: PreviewSequence, color: boolean): strin
       return loss ? `⟦${shown}⟧` : shown;
     })
     .join("");
-}
-
-/** Control characters as pictures: data must not move the cursor or change the terminal's title. */
-function visible(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
-    const code = character.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? "␡" : "\ufffd";
-  });
 }

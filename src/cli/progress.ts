@@ -11,9 +11,13 @@ export interface ProgressMeterOptions {
 const REDRAW_INTERVAL = 100;
 const FALLBACK_COLUMNS = 80;
 
+/** Without a terminal a count says nothing below this, and then at 1, 2 and 5 times each power of ten. */
+const FIRST_COUNT = 10_000;
+
 /** How far a job is, on one stream. */
 export class ProgressMeter {
   #tenths = 0;
+  #nextCount = FIRST_COUNT;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #visible = false;
 
@@ -33,6 +37,16 @@ export class ProgressMeter {
     const line = `${this.options.label} ${percent.padStart(4)}${detail === "" ? "" : `  ${detail}`}`;
     if (this.options.live) this.#draw(line, share === 1);
     else this.#print(line, share);
+  }
+
+  /** For a job whose end is not known: how much of it is done. */
+  count(done: number, unit: string): void {
+    const line = `${this.options.label} ${done.toLocaleString("en-US")} ${unit}`;
+    if (this.options.live) this.#draw(line, false);
+    else if (done >= this.#nextCount) {
+      this.stream.write(`${line}\n`);
+      while (this.#nextCount <= done) this.#nextCount *= String(this.#nextCount).startsWith("2") ? 2.5 : 2;
+    }
   }
 
   /** Removes the live line, so that other text can be written; the next update draws it again. */

@@ -1,7 +1,7 @@
 import { MediloraError } from "../errors.js";
 import { readBenchmark } from "./benchmarkText.js";
 import { GRAM_WORDS, GramIndex } from "./gramIndex.js";
-import { type FileSource, fileSource } from "./manifest.js";
+import { checkNamedOnce, type FileSource, fileSource } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { checkNotEmpty, readRows } from "./rows.js";
 import { rowTexts } from "./textRow.js";
@@ -68,6 +68,8 @@ export async function checkContamination(options: ContaminationOptions): Promise
   const { training, benchmarks, at } = options;
   if (training.length === 0 || benchmarks.length === 0)
     throw new MediloraError("ARGUMENT_INVALID", "Name at least one file of training rows and one benchmark.");
+  checkNamedOnce(training);
+  checkNamedOnce(benchmarks);
   const index = new GramIndex();
   const questions: Question[] = [];
   const ids: string[][] = [];

@@ -1,7 +1,7 @@
 import { suggest } from "../config/suggest.js";
 import { MediloraError } from "../errors.js";
 import { IDENTIFIER_RULES, type IdentifierRule, identifierRuleId } from "./identifierRules.js";
-import { type FileSource, fileSource } from "./manifest.js";
+import { checkNamedOnce, type FileSource, fileSource } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { checkNotEmpty, readRows } from "./rows.js";
 import { rowTexts } from "./textRow.js";
@@ -54,6 +54,7 @@ export interface IdentifierReport {
 export async function scanIdentifiers(options: IdentifierOptions): Promise<IdentifierReport> {
   const { inputs, onMatch } = options;
   if (inputs.length === 0) throw new MediloraError("ARGUMENT_INVALID", "inputs is empty: name at least one file.");
+  checkNamedOnce(inputs);
   const counts = IDENTIFIER_RULES.map((rule) => ({ rule: identifierRuleId(rule), matches: 0, rows: 0 }));
   const progress = new ProgressReport("read", options);
   for (const file of inputs) {
@@ -80,11 +81,20 @@ export async function scanIdentifiers(options: IdentifierOptions): Promise<Ident
   };
 }
 
-/** The parts of a text that a rule finds, pattern by pattern. Takes time proportional to the text. */
+/**
+ * The parts of a text that a rule finds, in their order. Of parts that overlap, which several patterns found, the first and
+ * longest counts. Takes time proportional to the text, but for sorting what was found.
+ */
 export function findIdentifiers(rule: IdentifierRule, text: string): string[] {
-  return rule.patterns.flatMap((pattern) =>
-    [...text.matchAll(pattern)].filter((match) => rule.accepts?.(match) ?? true).map(([found]) => found),
-  );
+  const matches = rule.patterns
+    .flatMap((pattern) => [...text.matchAll(pattern)].filter((match) => rule.accepts?.(match) ?? true))
+    .sort((a, b) => a.index - b.index || b[0].length - a[0].length);
+  let end = 0;
+  return matches.flatMap(({ 0: found, index }) => {
+    if (index < end) return [];
+    end = index + found.length;
+    return [found];
+  });
 }
 
 /**

@@ -124,6 +124,15 @@ export function checkReportFile(inputs: readonly string[], report: string): void
   throw new MediloraError("ARGUMENT_INVALID", `${report} is one of the inputs. Name another file for the output.`);
 }
 
+/**
+ * Refuses inputs of which two are one file, under whatever names: its rows would count twice.
+ * @throws MediloraError `ARGUMENT_INVALID`
+ */
+export function checkNamedOnce(inputs: readonly string[]): void {
+  if (new Set(inputs.map(fileIdentity)).size === inputs.length) return;
+  throw new MediloraError("ARGUMENT_INVALID", "A file is named twice among the inputs. Name each once.");
+}
+
 /** Whether no file that is written is one that is read, or written twice, under whatever name. */
 export function areDistinct(inputs: readonly string[], written: readonly string[]): boolean {
   const files = written.map(fileIdentity);

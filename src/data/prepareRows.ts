@@ -4,6 +4,7 @@ import { sha256File } from "../util/hash.js";
 import { LineWriter } from "./lineWriter.js";
 import {
   checkDistinctFiles,
+  checkNamedOnce,
   type FileSource,
   fileSource,
   type Manifest,
@@ -81,8 +82,7 @@ export async function prepareRows(source: RowSource, options: PrepareRowsOptions
 
 function checkRowsOptions({ inputs, output, limit, model }: PrepareRowsOptions): void {
   if (inputs.length === 0) throw new MediloraError("ARGUMENT_INVALID", "inputs is empty: name at least one file.");
-  if (new Set(inputs).size !== inputs.length)
-    throw new MediloraError("ARGUMENT_INVALID", "inputs names a file twice. Name each once.");
+  checkNamedOnce(inputs);
   if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
     throw new MediloraError("ARGUMENT_INVALID", "limit must be a whole number from 1 on.");
   checkDistinctFiles([...inputs, ...(model === undefined ? [] : [model])], [output, droppedPath(output)]);

@@ -1,7 +1,7 @@
 import { MediloraError } from "../errors.js";
 import { openTokenizer } from "../native/tokenizer.js";
 import { errorAtLine } from "./formats/record.js";
-import { type FileSource, fileSource, tokenizerSource } from "./manifest.js";
+import { checkNamedOnce, type FileSource, fileSource, tokenizerSource } from "./manifest.js";
 import { type ProgressOptions, ProgressReport } from "./progress.js";
 import { RowMeter, type RowSizes } from "./rowMeter.js";
 import { readRowLines } from "./rows.js";
@@ -27,6 +27,7 @@ export interface DataSummary {
 export async function summarizeRows(options: SummaryOptions): Promise<DataSummary> {
   const { inputs, model } = options;
   if (inputs.length === 0) throw new MediloraError("ARGUMENT_INVALID", "inputs is empty: name at least one file.");
+  checkNamedOnce(inputs);
   await using tokenizer = model === undefined ? undefined : await openTokenizer(model);
   const progress = new ProgressReport("read", options);
   const total = new RowMeter(tokenizer);

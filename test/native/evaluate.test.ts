@@ -73,7 +73,14 @@ describe("an evaluation on the real engine", { skip }, () => {
     const onProgress = ({ done }: { done: number }) => {
       if (done === 3) controller.abort();
     };
-    const aborted = evaluate({ ...base, sequences: 2, sampler: "greedy", answersFile, onProgress, signal: controller.signal });
+    const aborted = evaluate({
+      ...base,
+      sequences: 2,
+      sampler: "greedy",
+      answersFile,
+      onProgress,
+      signal: controller.signal,
+    });
     await assert.rejects(aborted, hasCode("ABORTED"));
     const whole = await readFile(answersFile);
     await writeFile(answersFile, whole.subarray(0, -5));

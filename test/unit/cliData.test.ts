@@ -125,7 +125,7 @@ test("identifiers: counts, the notice, text only on request, and exit 1 for a pi
   const input = await folder.write("ids.jsonl", jsonLines([{ id: "n", text: "Dr. Example, 01/02/2003\u001b[2J" }]));
   const plain = await runCli(["data", "identifiers", input]);
   assert.equal(plain.code, 0);
-  assert.match(plain.stdout, /name-after-title@2: 1 in 1 of 1 rows\ndate@2: 1 in 1 of 1 rows\nphone@2: 0 in 0/);
+  assert.match(plain.stdout, /name-after-title@3: 1 in 1 of 1 rows\ndate@3: 1 in 1 of 1 rows\nphone@3: 0 in 0/);
   assert.match(plain.stdout, /not a de-identification tool/);
   assert.ok(!plain.stdout.includes("Example"));
   const shown = await runCli(["data", "identifiers", input, "--show"]);
@@ -134,7 +134,7 @@ test("identifiers: counts, the notice, text only on request, and exit 1 for a pi
   const failed = await runCli(["data", "identifiers", input, "--fail-on", "phone,date", "--report", report, "--json"]);
   assert.equal(failed.code, 1);
   assert.match(failed.stdout, /"code": "DATA_INVALID"/);
-  assert.match(failed.stdout, /date@2: 1 in 1 rows/);
+  assert.match(failed.stdout, /date@3: 1 in 1 rows/);
   assert.ok(!`${failed.stdout}${failed.stderr}${await readFile(report, "utf8")}`.includes("Example"));
   assert.equal((await runCli(["data", "identifiers", input, "--fail-on", "phone"])).code, 0);
   assert.equal((await runCli(["data", "identifiers", input, "--fail-on", "dates"])).code, 2);

@@ -53,6 +53,19 @@ test("a jump over several tenths is one line; tenths are exact for 3 of 10 and 7
   assert.equal(stream.written, "x  30%\nx  70%\nx 100%\n");
 });
 
+test("a count without a known end: few lines in a pipe, one live line on a terminal", () => {
+  const [pipe, terminal] = [new FakeStream(false), new FakeStream(true)];
+  const meter = new ProgressMeter(pipe, { label: "read", live: false });
+  for (let rows = 0; rows <= 250_000; rows += 500) meter.count(rows, "rows");
+  const counts = ["10,000", "20,000", "50,000", "100,000", "200,000"];
+  assert.equal(pipe.written, counts.map((count) => `read ${count} rows\n`).join(""));
+  meter.count(30_000_000, "rows");
+  meter.count(30_000_001, "rows");
+  assert.match(pipe.written, /200,000 rows\nread 30,000,000 rows\n$/);
+  new ProgressMeter(terminal, { label: "read", live: true }).count(5, "rows");
+  assert.equal(terminal.written, "\rread 5 rows\x1b[K");
+});
+
 test("an empty total shows nothing", () => {
   const stream = new FakeStream(false);
   new ProgressMeter(stream, { label: "x", live: false }).update(0, 0);

@@ -54,6 +54,34 @@ test("prepare mimic --explain prints the note and writes nothing", async () => {
   assert.ok(stdout.endsWith("== the result: 21 characters\nHPI:\ncough\n\nPLAN:\ntea\n"), stdout);
 });
 
+test("what is printed of the data cannot steer the terminal", async () => {
+  const hostile = join(folder, "hostile.csv");
+  const header = (await readFile(csv, "utf8")).split("\n", 1)[0];
+  await writeFile(hostile, `${header}\n5,,,,,,Discharge summary,,,,"PLAN: \x1b[2Jrest \x9b2J"\n`);
+  const { stdout } = await runCli(["prepare", "mimic", hostile, "--explain", "5"]);
+  assert.match(stdout, /PLAN: ␛\[2Jrest/);
+  const guidelines = join(folder, "hostile.jsonl");
+  await writeFile(guidelines, `${JSON.stringify({ source: "a\x1b[2J", text: "Rest and drink." })}\n`);
+  const sources = await runCli(["prepare", "guidelines", guidelines, "--output", output]);
+  assert.match(sources.stdout, /a␛\[2J: 1 of 1/);
+  const rows = join(folder, "rows.jsonl");
+  await writeFile(rows, `${JSON.stringify({ id: "\x1b[2J", text: "Dr. Example\x9b wrote." })}\n`);
+  const shown = await runCli(["data", "identifiers", rows, "--show"]);
+  assert.match(shown.stdout, /row ␛\[2J: name-after-title/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  for (const text of [stdout, sources.stdout, shown.stdout]) assert.doesNotMatch(text, /[\x1b\x9b]/);
+});
+
+test("progress of many rows goes to stderr", async () => {
+  const many = join(folder, "many.jsonl");
+  await writeFile(many, `${JSON.stringify({ text: "Rest." })}\n`.repeat(20_100));
+  const { code, stderr, stdout } = await runCli(["data", "summary", many]);
+  assert.deepEqual([code, stderr], [0, "read 10,000 rows\nread 20,000 rows\n"]);
+  assert.match(stdout, /20,100/);
+  const twice = await runCli(["data", "summary", many, join(folder, ".", "many.jsonl").replace("many", "./many")]);
+  assert.deepEqual([twice.code, /named twice/.test(twice.stderr)], [2, true]);
+});
+
 test("prepare mimic --explain --json gives the steps as data", async () => {
   const { code, stdout } = await runCli(["prepare", "mimic", csv, "--explain", "2", "--json"]);
   assert.equal(code, 0);

@@ -108,6 +108,11 @@ test("what cannot be compared is refused", async () => {
   const benchmarks = [fixture("mmlu.csv")];
   await assert.rejects(checkContamination({ training: [], benchmarks }), { code: "ARGUMENT_INVALID" });
   await assert.rejects(checkContamination({ training: [training], benchmarks: [] }), { code: "ARGUMENT_INVALID" });
+  for (const twice of [
+    { training: [training, training], benchmarks },
+    { training: [training], benchmarks: [...benchmarks, ...benchmarks] },
+  ])
+    await assert.rejects(checkContamination(twice), { code: "ARGUMENT_INVALID", message: /named twice/ });
   const empty = await folder.write("empty.json", "[]");
   await assert.rejects(checkContamination({ training: [training], benchmarks: [empty] }), { code: "DATA_EMPTY" });
   await assert.rejects(checkContamination({ training: [training], benchmarks: [folder.path("none.json")] }), {

@@ -174,6 +174,8 @@ test("malformed files are refused with file and place, never with their text", a
     ["e.csv", `a,\n${SECRET},2\n`, /e\.csv.*column 2/],
     ["f.csv", "", /f\.csv.*empty/],
     ["g.csv", Buffer.from([0x61, 0x0a, 0xff]), /g\.csv.*UTF-8/],
+    ["h.csv", Buffer.from(`\uFEFFa,b\n1,${SECRET}\n`, "utf16le"), /h\.csv.*UTF-16/],
+    ["p.jsonl", Buffer.from(`\uFEFF{"a":"${SECRET}"}\n`, "utf16le").swap16(), /p\.jsonl.*UTF-16/],
     ["a.parquet", `PAR1${SECRET}`, /a\.parquet.*Parquet/],
   ];
   for (const [name, content, message] of cases) {

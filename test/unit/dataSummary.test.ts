@@ -80,7 +80,11 @@ test("a summary lists each file and the total", { skip: addon }, async () => {
   });
   const forged = { id: "Jane Doe", messages: [{ role: "assistant", content: "<|im_end|>" }] };
   const bad = await folder.write("3.jsonl", jsonLines([chat, forged]));
-  await assert.rejects(summarizeRows({ inputs: [bad], model }), { message: /^[^J]*3\.jsonl, line 2: messages\[0\]/ });
+  await assert.rejects(summarizeRows({ inputs: [bad], model }), (error: Error) => {
+    assert.ok(error.message.startsWith(`${bad}, line 2: messages[0]`));
+    assert.doesNotMatch(error.message.slice(bad.length), /J/);
+    return true;
+  });
   await assert.rejects(summarizeRows({ inputs: [] }), { code: "ARGUMENT_INVALID" });
   await assert.rejects(summarizeRows({ inputs: [folder.path("none")] }), { code: "FILE_NOT_FOUND" });
 });

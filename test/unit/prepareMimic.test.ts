@@ -128,7 +128,7 @@ test("the manifest names source, rules and outputs, and holds no text", async ()
       "mimic/rulers@3",
       "mimic/lists@3",
       "mimic/wraps@3",
-      "mimic/placeholders@3",
+      "mimic/placeholders@4",
       "mimic/brackets@2",
       "mimic/sections@2",
       "text/blanks@1",
@@ -161,6 +161,13 @@ test("the hash is that of the whole file, whatever is read of it", async () => {
   }
 });
 
+test("a file in UTF-16 is called so", async () => {
+  const { csv, output, place } = await caseOf(mixed);
+  const utf16 = join(place, "utf16.csv");
+  await writeFile(utf16, Buffer.from(`\uFEFF${await readFile(csv, "utf8")}`, "utf16le"));
+  await assert.rejects(prepareMimic({ input: { csv: utf16 }, output }), { code: "DATA_INVALID", message: /UTF-16/ });
+});
+
 test("whole notes, all categories, and a limit", async () => {
   const { csv, output } = await caseOf([...mixed, [16, "Nursing", "", "  \n"]]);
   const whole = await prepareMimic({ input: { csv }, output, sections: "whole", categories: "all" });
@@ -191,7 +198,7 @@ test("explain shows the note before, after each rule, and after", async () => {
       "mimic/rulers@3",
       "mimic/lists@3",
       "mimic/wraps@3",
-      "mimic/placeholders@3",
+      "mimic/placeholders@4",
       "mimic/brackets@2",
       "mimic/sections@2",
       "text/blanks@1",

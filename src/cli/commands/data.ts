@@ -2,7 +2,9 @@ import type { Command } from "commander";
 import type { IdentifierMatch, IdentifierReport } from "../../data/identifiers.js";
 import type { Manifest } from "../../data/manifest.js";
 import { decimalNumber, gather, SEED_MAX, wholeNumber } from "../options.js";
+import { rowWork } from "../rowProgress.js";
 import type { CliContext } from "../run.js";
+import { visible } from "../visible.js";
 
 /** `medilora data <what>`: checks and changes files of training rows. */
 export function dataCommand(command: Command, context: CliContext): Command {
@@ -15,7 +17,8 @@ export function dataCommand(command: Command, context: CliContext): Command {
   return command;
 }
 
-function addSummary(command: Command, { signal, out }: CliContext): void {
+function addSummary(command: Command, context: CliContext): void {
+  const { out } = context;
   command
     .description("documents, characters and tokens of files of rows")
     .argument("<rows...>", "training rows, JSON lines")
@@ -23,7 +26,7 @@ function addSummary(command: Command, { signal, out }: CliContext): void {
     .option("--json", "print the summary as JSON")
     .action(async (inputs: string[], { model, json }: { model?: string; json?: boolean }) => {
       const { summarizeRows } = await import("../../data/summary.js");
-      const summary = await summarizeRows({ inputs, model, signal });
+      const summary = await summarizeRows({ inputs, model, ...rowWork(context) });
       if (json) return out.json(summary);
       const { renderTable } = await import("../../report/table.js");
       const files = [...summary.files, ...(inputs.length > 1 ? [{ path: "total", ...summary.total }] : [])];
@@ -48,7 +51,8 @@ interface DedupFlags {
   json?: boolean;
 }
 
-function addDedup(command: Command, { signal, out }: CliContext): void {
+function addDedup(command: Command, context: CliContext): void {
+  const { out } = context;
   command
     .description("remove rows that repeat an earlier one, exactly or nearly, also across files")
     .argument("<rows>", "training rows, JSON lines")
@@ -62,7 +66,7 @@ function addDedup(command: Command, { signal, out }: CliContext): void {
     .option("--json", "print the manifest as JSON")
     .action(async (input: string, { json, ...flags }: DedupFlags) => {
       const { dedupRows } = await import("../../data/dedup.js");
-      printCounts(out, json, await dedupRows({ input, ...flags, signal }));
+      printCounts(out, json, await dedupRows({ input, ...flags, ...rowWork(context) }));
     });
 }
 
@@ -75,7 +79,8 @@ interface SubsetFlags {
   json?: boolean;
 }
 
-function addSubset(command: Command, { signal, out }: CliContext): void {
+function addSubset(command: Command, context: CliContext): void {
+  const { out } = context;
   command
     .description("choose rows by chance, label shares kept or not, or split a file in two; subsets of one seed nest")
     .argument("[rows]", "training rows, JSON lines")
@@ -87,7 +92,7 @@ function addSubset(command: Command, { signal, out }: CliContext): void {
     .option("--json", "print the manifest as JSON")
     .action(async (rows: string | undefined, { json, ...flags }: SubsetFlags) => {
       const { subsetRows } = await import("../../data/subset.js");
-      printCounts(out, json, await subsetRows({ ...subsetInput(command, rows, flags), signal }));
+      printCounts(out, json, await subsetRows({ ...subsetInput(command, rows, flags), ...rowWork(context) }));
     });
 }
 
@@ -117,7 +122,8 @@ interface ContaminationFlags {
   json?: boolean;
 }
 
-function addContamination(command: Command, { signal, out }: CliContext): void {
+function addContamination(command: Command, context: CliContext): void {
+  const { out } = context;
   command
     .description("which questions of benchmarks share a run of 13 words with the rows")
     .argument("<rows...>", "training rows, JSON lines")
@@ -129,13 +135,13 @@ function addContamination(command: Command, { signal, out }: CliContext): void {
       const { checkContamination } = await import("../../data/contamination.js");
       const { benchmark: benchmarks, records: at } = flags;
       await checkReport(flags.report, [...training, ...benchmarks]);
-      const report = await checkContamination({ training, benchmarks, at, signal });
+      const report = await checkContamination({ training, benchmarks, at, ...rowWork(context) });
       await writeReport(flags.report, report);
       if (flags.json) return out.json(report);
       for (const { path, questions, tooShort, overlaps } of report.benchmarks) {
         out.data(`${path}: ${overlaps.length} of ${questions} questions overlap; ${tooShort} are too short to tell`);
         for (const { id, matched, grams, row } of overlaps)
-          out.data(`  ${id}: ${matched} of ${grams} 13-grams, first in row ${row.id} of ${row.file}`);
+          out.data(visible(`  ${id}: ${matched} of ${grams} 13-grams, first in row ${row.id} of ${row.file}`));
       }
     });
 }
@@ -147,7 +153,8 @@ interface IdentifierFlags {
   json?: boolean;
 }
 
-function addIdentifiers(command: Command, { signal, out }: CliContext): void {
+function addIdentifiers(command: Command, context: CliContext): void {
+  const { out } = context;
   command
     .description("count what looks like names, dates, phone and record numbers; no de-identification tool")
     .argument("<rows...>", "training rows, JSON lines")
@@ -161,8 +168,12 @@ function addIdentifiers(command: Command, { signal, out }: CliContext): void {
       checkRuleNames(rules);
       await checkReport(path, inputs);
       const print = ({ file, row, rule, text }: IdentifierMatch) =>
-        out.data(`${file}, row ${row}: ${rule}: ${JSON.stringify(text)}`);
-      const report = await scanIdentifiers({ inputs, signal, onMatch: show && !json ? print : undefined });
+        out.data(visible(`${file}, row ${row}: ${rule}: ${JSON.stringify(text)}`));
+      const report = await scanIdentifiers({
+        inputs,
+        ...rowWork(context),
+        onMatch: show && !json ? print : undefined,
+      });
       await writeReport(path, report);
       if (!json) printIdentifiers(out, report);
       failOnIdentifiers(report, rules);

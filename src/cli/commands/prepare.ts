@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { PubMedQAAnswer } from "../../data/prepare.js";
 import { SEED_MAX, wholeNumber } from "../options.js";
 import { fileLine, usedLine } from "../preparedText.js";
+import { rowWork } from "../rowProgress.js";
 import type { CliContext } from "../run.js";
 import { addQaSources } from "./prepareQa.js";
 import { addSynthesize } from "./prepareSynthesize.js";
@@ -28,7 +29,8 @@ export function prepareCommand(command: Command, context: CliContext): Command {
   return command;
 }
 
-function preparePubMedQACommand(command: Command, { signal, out }: CliContext): void {
+function preparePubMedQACommand(command: Command, context: CliContext): void {
+  const { out } = context;
   command
     .description("PubMedQA's published JSON to chat rows, with a held-out set for evaluation")
     .argument("<input>", "PubMedQA JSON, such as ori_pqal.json")
@@ -47,7 +49,7 @@ function preparePubMedQACommand(command: Command, { signal, out }: CliContext): 
     .option("--json", "print the manifest as JSON")
     .action(async (input: string, { json, ...flags }: PreparePubMedQAFlags) => {
       const { preparePubMedQA } = await import("../../data/prepare.js");
-      const manifest = await preparePubMedQA({ input, ...flags, signal });
+      const manifest = await preparePubMedQA({ input, ...flags, ...rowWork(context) });
       if (json) return out.json(manifest);
       out.data(usedLine(manifest.counts, "records"));
       for (const file of manifest.outputs) if ("labels" in file) out.data(fileLine(file));

@@ -5,6 +5,7 @@ import type { FieldMapping } from "../../data/formats/mapping.js";
 import type { PrepareRowsOptions, RowsManifest } from "../../data/prepareRows.js";
 import { gather, wholeNumber } from "../options.js";
 import { fileLine, usedLine } from "../preparedText.js";
+import { rowWork } from "../rowProgress.js";
 import type { CliContext } from "../run.js";
 
 interface CommonFlags extends Omit<PrepareRowsOptions, "inputs" | "signal" | "onProgress"> {
@@ -98,8 +99,8 @@ function source(command: Command, description: string): Command {
     .option("--json", "print the manifest as JSON");
 }
 
-function rowsOptions({ signal }: CliContext, inputs: string[], flags: CommonFlags): PrepareRowsOptions {
-  return { inputs, output: flags.output, limit: flags.limit, model: flags.model, signal };
+function rowsOptions(context: CliContext, inputs: string[], flags: CommonFlags): PrepareRowsOptions {
+  return { inputs, output: flags.output, limit: flags.limit, model: flags.model, ...rowWork(context) };
 }
 
 function commaList(text: string): string[] {

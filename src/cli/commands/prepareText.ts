@@ -4,7 +4,9 @@ import type { MimicInput, PrepareMimicOptions } from "../../data/mimic/prepareMi
 import type { Strip } from "../../data/textbookText.js";
 import { wholeNumber } from "../options.js";
 import { usedLine } from "../preparedText.js";
+import { rowWork } from "../rowProgress.js";
 import type { CliContext } from "../run.js";
+import { visible } from "../visible.js";
 
 interface MimicFlags extends Pick<PrepareMimicOptions, "categories" | "limit" | "model"> {
   db?: string;
@@ -70,9 +72,13 @@ async function runMimic(
   if (rowId !== undefined) {
     const note = { input, sections, signal, rowId };
     if (flags.json) out.json(await explainMimicSteps(note));
-    else out.data(await explainMimic(note));
+    else out.data(visible(await explainMimic(note)));
   } else if (output !== undefined)
-    print(context, flags, await prepareMimic({ input, output, categories, sections, limit, model, signal }));
+    print(
+      context,
+      flags,
+      await prepareMimic({ input, output, categories, sections, limit, model, ...rowWork(context) }),
+    );
   else command.error("error: required option '--output <file>' not specified");
 }
 
@@ -103,7 +109,7 @@ function addTextbook(command: Command, context: CliContext): void {
     .option("--json", "print the manifest as JSON")
     .action(async (inputs: string[], { output, strip, model, ...flags }: OutputFlags & { strip?: Strip }) => {
       const { prepareTextbook } = await import("../../data/textbook.js");
-      print(context, flags, await prepareTextbook({ inputs, output, strip, model, signal: context.signal }));
+      print(context, flags, await prepareTextbook({ inputs, output, strip, model, ...rowWork(context) }));
     });
 }
 
@@ -119,9 +125,9 @@ function addGuidelines(command: Command, context: CliContext): void {
     .option("--json", "print the manifest as JSON")
     .action(async (input: string, { output, model, ...flags }: OutputFlags) => {
       const { prepareGuidelines } = await import("../../data/guidelines.js");
-      const manifest = await prepareGuidelines({ input, output, model, signal: context.signal });
+      const manifest = await prepareGuidelines({ input, output, model, ...rowWork(context) });
       const sources = Object.entries(manifest.bySource).map(
-        ([name, { used, read, characters }]) => `  ${name}: ${used} of ${read}, ${characters} characters`,
+        ([name, { used, read, characters }]) => `  ${visible(name)}: ${used} of ${read}, ${characters} characters`,
       );
       print(context, flags, manifest, sources);
     });

@@ -5,6 +5,7 @@ import { readJsonArray } from "./json.js";
 import { readJsonLines } from "./jsonl.js";
 import { readParquetRecords } from "./parquet.js";
 import type { SourceRecord } from "./record.js";
+import { checkNotUtf16 } from "./text.js";
 
 export const RECORD_FORMATS = ["json", "jsonl", "csv", "parquet"] as const;
 export type RecordFormat = (typeof RECORD_FORMATS)[number];
@@ -43,6 +44,7 @@ export async function* readRecords(path: string, options: ReadRecordsOptions = {
 export async function detectFormat(path: string): Promise<RecordFormat> {
   const bytes = await head(path);
   if (bytes.subarray(0, 4).toString("latin1") === "PAR1") return "parquet";
+  checkNotUtf16(path, bytes);
   const extension = formatExtension(path);
   if (extension === ".csv") return "csv";
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");

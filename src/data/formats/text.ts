@@ -24,6 +24,13 @@ export async function* readText(path: string): AsyncGenerator<string> {
   yield decode();
 }
 
+/** UTF-16 with a byte order mark, as some databases and spreadsheets export it: what reads bytes would call it broken. */
+export function checkNotUtf16(path: string, start: Uint8Array): void {
+  const [first, second] = start;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    throw recordError(path, "is UTF-16; convert the file to UTF-8");
+}
+
 /** What ends a line: a line feed, or also a carriage return with or without a line feed behind it. */
 export type LineEnds = "lf" | "cr";
 

@@ -35,6 +35,9 @@ const BETWEEN_NAMES = /^[-/]$/;
 /** What is counted behind a range. */
 const COUNTED =
   /^[ \n]?(?:days?|weeks?|wks?|months?|mos?|years?|yrs?|hours?|hrs?|minutes?|mins?|times|tablets?|tabs?|pills?|doses?|units?|puffs?|drinks?|beers?|glasses|packs?|cigarettes|ppd|liters?|episodes?|pillows?|blocks?|stairs|flights|pounds|lbs?)(?![A-Za-z])/i;
+/** A dose or route; a hospital behind it was "BID", which the de-identification took for one. */
+const DOSE =
+  /(?:\d ?(?:mg|mcg|g|gm|ml|cc|meq|units?|puffs?|tabs?|tablets?|caps?|capsules?|drops?|gtts?)|(?:^|[^A-Za-z])(?:po|iv|sc|sq|im|pr|sl|ih|neb))[.,]? ?$/i;
 /** What a place or hospital is only the name of. */
 const NAMED_PLACE = /^ (?:assisted|nursing|rehab|clinic|facility|home|shelter|area|center|house|prison)(?![a-z])/i;
 const NAMED_HOSPITAL = /^ (?:hosp(?:ital)?|medical center|med ctr)(?![a-z])/i;
@@ -42,14 +45,14 @@ const NAMED_HOSPITAL = /^ (?:hosp(?:ital)?|medical center|med ctr)(?![a-z])/i;
 /**
  * Takes out MIMIC-III's `[** ... **]` placeholders so that the sentence still reads.
  *
- * A patient's name, or Mr, Mrs, Ms with a name, becomes "the patient"; Dr with a name "the physician"; hospitals, wards and
+ * A hospital behind a dose or route goes: it was "BID". A patient's name, or Mr, Mrs, Ms with a name, becomes "the patient"; Dr with a name "the physician"; hospitals, wards and
  * units "the hospital", "the ward", "the unit"; "a [**Age over 90**] year old" is "an over 90 year old"; a range in front of
  * what it counts is "several", as its numbers are made up. Dates, places, other names and numbers go, and with them the
  * preposition and the empty brackets that they would leave. A marker without its counterpart goes alone. Neither `[**` nor
  * `**]` is left in the result, so the rule is idempotent.
  * @see Johnson et al. 2016, MIMIC-III, on its de-identification
  */
-export const placeholders: TextRule = { name: "mimic/placeholders@3", apply: removePlaceholders };
+export const placeholders: TextRule = { name: "mimic/placeholders@4", apply: removePlaceholders };
 
 function removePlaceholders(text: string): string {
   if (!text.includes("[**") && !text.includes("**]")) return text;
@@ -136,6 +139,7 @@ class Sentence {
   #wordFor(kind: PlaceholderKind, behind: string): string {
     if (kind === "age") return "over 90";
     if (kind === "hospital" && this.#tail.endsWith("(") && behind.startsWith(")")) return "";
+    if (kind === "hospital" && DOSE.test(this.#tail)) return "";
     if (kind === "hospital" && NAMED_HOSPITAL.test(behind)) return DETERMINER.test(this.#tail) ? "" : "the";
     if (kind === "hospital" || kind === "ward" || kind === "unit")
       return DETERMINER.test(this.#tail) ? kind : `the ${kind}`;

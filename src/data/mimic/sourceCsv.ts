@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { fileError, MediloraError } from "../../errors.js";
+import { checkNotUtf16 } from "../formats/text.js";
 import { type FileSource, fileSource } from "../manifest.js";
 import { type CsvRecord, readCsv } from "./csv.js";
 import { type Note, type NoteFilter, type NoteSource, skipReason } from "./notes.js";
@@ -88,6 +89,7 @@ async function openPlain(path: string, hash: FileHash): Promise<AsyncIterable<Bu
   const file = hashed(createReadStream(path, { highWaterMark: PIECE }), hash);
   const first = await file.next();
   const start: Buffer = first.done ? Buffer.alloc(0) : first.value;
+  checkNotUtf16(path, start);
   const whole = chain(start, file);
   if (start[0] !== 0x1f || start[1] !== 0x8b) return withoutMark(whole);
   const unpacked = createGunzip({ chunkSize: PIECE });
