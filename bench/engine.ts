@@ -4,7 +4,7 @@
 // other, after a warm-up. Prints one JSON line.
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { ChatMLChatWrapper, getLlama, LlamaChatSession, LlamaLogLevel } from "node-llama-cpp";
+import { getLlama, LlamaLogLevel, type Token } from "node-llama-cpp";
 import { renderChatML } from "../dist/chat/chatml.js";
 import { tokenizeChatPrompt } from "../dist/chat/tokenizePrompt.js";
 import { loadPubMedQA, type PubMedQARecord, pubmedqaMessages } from "../dist/data/pubmedqa.js";
@@ -13,16 +13,14 @@ import { InferenceEngine } from "../dist/native/engine.js";
 import { openTokenizer } from "../dist/native/tokenizer.js";
 
 const NEW_TOKENS = 16;
-const [model = "", countText = "200", data = fileURLToPath(sample())] = process.argv.slice(2);
+const asset = (path: string) => fileURLToPath(new URL(`../assets/${path}`, import.meta.url));
+const [model = "", countText = "200", data = asset("sample/pubmedqa-synthetic.json")] = process.argv.slice(2);
 const threads = availableParallelism();
 const records = (await loadPubMedQA(data)).slice(0, Number(countText));
-const tokenizer = await openTokenizer(model);
+// A model of random weights has no words: the embedded model's vocabulary gives prompts of a usual length.
+const tokenizer = await openTokenizer(asset("medtiny-f16.gguf"));
 const prompts = records.map((record) => tokenizeChatPrompt(tokenizer, chat(record)));
 const longest = Math.max(...prompts.map(({ length }) => length)) + NEW_TOKENS;
-
-function sample(): URL {
-  return new URL("../assets/sample/pubmedqa-synthetic.json", import.meta.url);
-}
 
 function chat(record: PubMedQARecord): string {
   return renderChatML(pubmedqaMessages(record, { answer: false }), { addGenerationPrompt: true }).text;
@@ -55,23 +53,23 @@ async function answer(sequences: number, options: { repackWeights?: boolean } = 
   return time;
 }
 
-/** The usual loop: a chat session of node-llama-cpp, its history set back before each question. */
+/** The usual loop of node-llama-cpp, which keeps what a prompt has in common with the one before. */
 async function answerByNodeLlamaCpp(): Promise<number> {
   const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error });
   const loaded = await llama.loadModel({ modelPath: model });
   const context = await loaded.createContext({ contextSize: longest + 64, threads });
-  const session = new LlamaChatSession({
-    contextSequence: context.getSequence(),
-    chatWrapper: new ChatMLChatWrapper(),
-  });
-  const ask = async (record: PubMedQARecord) => {
-    const [system, user] = pubmedqaMessages(record, { answer: false });
-    session.setChatHistory([{ type: "system", text: system!.content }]);
-    await session.prompt(user!.content, { maxTokens: NEW_TOKENS, temperature: 0.2, topK: 40, topP: 0.95, minP: 0.05 });
+  const sequence = context.getSequence();
+  const ask = async (prompt: Int32Array) => {
+    const tokens = Array.from(prompt) as Token[];
+    await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
+    let count = 0;
+    const rest = tokens.slice(sequence.nextTokenIndex);
+    const sampling = { temperature: 0.2, topK: 40, topP: 0.95, minP: 0.05, yieldEogToken: true };
+    for await (const _token of sequence.evaluate(rest, sampling)) if (++count === NEW_TOKENS) break;
   };
-  await ask(records[0]!);
+  await ask(prompts[0]!);
   const time = await seconds(async () => {
-    for (const record of records) await ask(record);
+    for (const prompt of prompts) await ask(prompt);
   });
   await context.dispose();
   await loaded.dispose();
@@ -80,14 +78,20 @@ async function answerByNodeLlamaCpp(): Promise<number> {
 
 /** Seconds for the log-likelihoods of four letters behind every prompt: together, or with one forward pass a choice. */
 async function score(together: boolean): Promise<number> {
-  const letters = [" A", " B", " C", " D"].map((text) =>
+  const letters = ["A", "B", "C", "D"].map((text) =>
     tokenizer.tokenize(text, { addSpecial: false, parseSpecial: false }).slice(-1),
   );
   const engine = await InferenceEngine.open({ model, threads, sequences: together ? 64 : 1, contextSize: 8 * longest });
-  const call = { onResult: () => {}, sharePrefix: together };
-  const all = prompts.map((context) => ({ context, continuations: letters }));
-  const one = all.flatMap(({ context, continuations }) => continuations.map((c) => ({ context, continuations: [c] })));
-  const time = await seconds(() => engine.score(together ? all : one, call));
+  const call = { onResult: () => {} };
+  const time = await seconds(async () => {
+    if (together)
+      return engine.score(
+        prompts.map((context) => ({ context, continuations: letters })),
+        call,
+      );
+    for (const context of prompts)
+      for (const letter of letters) await engine.score([{ context, continuations: [letter] }], call);
+  });
   await engine.dispose();
   return time;
 }
