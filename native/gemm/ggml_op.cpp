@@ -2,13 +2,14 @@
 
 #include "gemm/ggml_backend.h"
 #include "util/error.h"
+#include "util/graph_threads.h"
 #include "util/llama_runtime.h"
 
 namespace medilora {
 
 namespace {
 
-ggml_backend_t open_backend(bool ours, int threads) {
+ggml_backend_t open_product_backend(bool ours, int threads) {
     init_llama_runtime();
     const GemmScope scope(ours);
     ggml_backend_dev_t device =
@@ -16,11 +17,8 @@ ggml_backend_t open_backend(bool ours, int threads) {
     if (device == nullptr)
         throw Error("ARGUMENT_INVALID", "The GEMM backend is not registered. Unset MEDILORA_GEMM, or set it to an "
                                         "instruction set that this processor has.");
-    ggml_backend_t backend = ggml_backend_dev_init(device, nullptr);
+    ggml_backend_t backend = open_backend(device, threads);
     if (backend == nullptr) throw Error("OUT_OF_MEMORY", "No ggml backend could be made.");
-    const auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
-        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads"));
-    if (set_threads != nullptr) set_threads(backend, threads);
     return backend;
 }
 
@@ -28,7 +26,7 @@ ggml_backend_t open_backend(bool ours, int threads) {
 
 GgmlProduct::GgmlProduct(const WeightView& weight, bool backward, const float* x, int64_t tokens, float* out,
                          int threads, bool ours)
-    : backend_(open_backend(ours, threads)),
+    : backend_(open_product_backend(ours, threads)),
       context_(ggml_init({8 * ggml_tensor_overhead() + ggml_graph_overhead_custom(8, false), nullptr, true})) {
     ggml_context* c = context_.get();
     ggml_tensor* w = ggml_new_tensor_2d(c, weight.type, weight.cols, weight.rows);

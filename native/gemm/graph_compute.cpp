@@ -55,11 +55,8 @@ ggml_backend_dev_t cpu_device() {
 }
 
 ggml_backend_t open_cpu(int threads) {
-    ggml_backend_t backend = ggml_backend_dev_init(cpu_device(), nullptr);
+    ggml_backend_t backend = open_backend(cpu_device(), threads);
     if (backend == nullptr) throw std::bad_alloc();
-    const auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
-        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu_device()), "ggml_backend_set_n_threads"));
-    if (set_threads != nullptr) set_threads(backend, threads);
     return backend;
 }
 

@@ -16,6 +16,14 @@ template <typename Function> Function* cpu_function(const char* name) {
 
 } // namespace
 
+ggml_backend_t open_backend(ggml_backend_dev_t device, int threads) {
+    ggml_backend_t backend = ggml_backend_dev_init(device, nullptr);
+    const auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
+        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads"));
+    if (backend != nullptr && set_threads != nullptr) set_threads(backend, threads);
+    return backend;
+}
+
 GraphThreads::GraphThreads(int threads, Idle idle) {
     if (threads < 2) return;
     auto* create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");

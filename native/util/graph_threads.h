@@ -6,6 +6,9 @@
 
 namespace medilora {
 
+/// A backend of the device that computes with `threads`, where it takes a number; null when ggml cannot make one.
+ggml_backend_t open_backend(ggml_backend_dev_t device, int threads);
+
 /// Threads that compute graphs on ggml's CPU backend and live as long as this object. Without them ggml starts and ends
 /// its threads for every graph: for a small model that takes longer than the graph, and far longer where a new thread
 /// first waits on its parent's core while the parent spins.

@@ -3,6 +3,11 @@ import type { GgufDescription } from "../native/binding.js";
 /** llama.cpp pads a context to this. */
 const CONTEXT_STEP = 256;
 
+/** Cells of a context as llama.cpp makes it: a multiple of 256. */
+export function paddedContext(cells: number): number {
+  return Math.ceil(cells / CONTEXT_STEP) * CONTEXT_STEP;
+}
+
 /** Of the memory that is free beside the model; the rest is for batches, logits and other programs. */
 const SHARE = 0.5;
 
@@ -44,7 +49,7 @@ export interface CacheMemory {
  */
 export function cacheCells(sizes: { wanted: number; least: number; memory: CacheMemory | undefined }): number {
   const { wanted, least, memory } = sizes;
-  return Math.ceil(Math.max(least, Math.min(wanted, affordable(memory))) / CONTEXT_STEP) * CONTEXT_STEP;
+  return paddedContext(Math.max(least, Math.min(wanted, affordable(memory))));
 }
 
 function affordable(memory: CacheMemory | undefined): number {

@@ -1,6 +1,7 @@
 import { renderChatML } from "../../chat/chatml.js";
 import { tokenizeChatPrompt } from "../../chat/tokenizePrompt.js";
 import { MediloraError } from "../../errors.js";
+import { paddedContext } from "../../eval/cacheBudget.js";
 import { loadModel, type Model } from "../../model.js";
 import { describeModel } from "../../modelInfo.js";
 import { readGguf } from "../../native/gguf.js";
@@ -50,9 +51,6 @@ export interface SynthesisBackend extends AsyncDisposable {
   complete(request: CompletionRequest): Promise<Completion>;
 }
 
-/** llama.cpp pads a context to this. */
-const CONTEXT_STEP = 256;
-
 /** A GGUF model on this computer; nothing leaves it. */
 export class LocalBackend implements SynthesisBackend {
   readonly id: Readonly<Record<string, string>>;
@@ -92,7 +90,7 @@ export class LocalBackend implements SynthesisBackend {
         `The longest prompt with its answer needs ${longest} tokens, ${this.model} has ${contextLength}. ` +
           "Use shorter passages or fewer tokens an answer.",
       );
-    const contextSize = Math.ceil(longest / CONTEXT_STEP) * CONTEXT_STEP;
+    const contextSize = paddedContext(longest);
     this.#loaded = await loadModel(this.#path, { contextSize, threads: this.#threads, signal });
   }
 

@@ -2,6 +2,7 @@ import type { Tokenizer } from "../../chat/tokenizeRow.js";
 import { isMediloraError, MediloraError } from "../../errors.js";
 import type { ScoreRequest, ScoreResult } from "../../native/binding.js";
 import type { EngineOptions } from "../../native/engine.js";
+import { paddedContext } from "../cacheBudget.js";
 import type { EvaluationTimings } from "../evaluationResult.js";
 import type { EvaluationRuntime, ScoreEngine } from "../runtime.js";
 import type { LikelihoodOptions, LikelihoodSettings } from "./options.js";
@@ -80,15 +81,13 @@ export function questionPairs(tokenizer: Tokenizer, question: PreparedChoices, a
   );
 }
 
-/** llama.cpp pads a context to this. */
-const CONTEXT_STEP = 256;
 /** Room for a batch of 2048 new tokens behind the prefix that stays from the one before. */
 const LEAST_CONTEXT = 4096;
 
 function engineOptions(options: ScoreQuestionsOptions, pairs: Pairs): EngineOptions {
   const { model, adapters, sequences, threads } = options;
   const longest = [...pairs.values()].flat().reduce((most, pair) => Math.max(most, decoded(pair)), LEAST_CONTEXT);
-  const contextSize = options.contextSize ?? Math.ceil(longest / CONTEXT_STEP) * CONTEXT_STEP;
+  const contextSize = options.contextSize ?? paddedContext(longest);
   // Flash attention over a float16 cache adds up in float16: sums of a float32 model would move by 5e-2 with the batch.
   return { model, adapters, sequences, threads, contextSize, kvType: "f32" };
 }
