@@ -17,8 +17,8 @@ using Scratch = CellAttention::Scratch;
 
 constexpr ggml_fp16_t kMinusInfinity = 0xfc00;
 
-/// Rows of queries that share what is read and packed of the cache, about.
-constexpr int64_t kRows = 48;
+/// Tiles of queries' rows that share what is read and packed of the cache.
+constexpr int64_t kStrips = 4;
 
 /// Cells of masks that one thread reads before another would have woken.
 constexpr int64_t kMasks = 1 << 16;
@@ -26,8 +26,11 @@ constexpr int64_t kMasks = 1 << 16;
 /// Multiplications below which one thread takes all blocks.
 constexpr int64_t kAlone = 1 << 19;
 
-/// Cells whose values are added at a time.
-constexpr int64_t kValueCells = 128;
+/// Cells whose keys or values are taken at a time: a multiple of every tile's width.
+constexpr int64_t kCells = 128;
+
+/// Rows of the cache that are fetched ahead: one head's part of a row is too short for the processor to see a stream.
+constexpr int64_t kAhead = 16;
 
 /// libllama rounds a float32 cache to f16 for flash attention; this reads the cache itself.
 const ggml_tensor* cache_of(const ggml_tensor* t) {
@@ -63,6 +66,7 @@ struct Call {
 void find_cells(const ggml_fp16_t* mask, int64_t cells, Reads& reads) {
     reads.runs.clear();
     reads.count = 0;
+    reads.biased = false;
     for (int64_t c = 0; c < cells;) {
         const bool allowed = mask[c] != kMinusInfinity;
         int64_t end = c + 1;
@@ -72,8 +76,11 @@ void find_cells(const ggml_fp16_t* mask, int64_t cells, Reads& reads) {
             std::memcpy(&word, mask + end, sizeof(word));
             if (word != same) break;
         }
+        const int64_t plain = end;
         while (end < cells && (mask[end] != kMinusInfinity) == allowed) ++end;
         if (allowed) {
+            const auto zero = [](ggml_fp16_t one) { return one == 0; };
+            reads.biased |= mask[c] != 0 || !std::all_of(mask + plain, mask + end, zero);
             reads.runs.push_back({static_cast<int32_t>(c), static_cast<int32_t>(end), reads.count});
             reads.count += static_cast<int32_t>(end - c);
         }
@@ -107,12 +114,11 @@ class Block {
         scratch_.scores.resize(starts_[rows_]);
         const std::vector<Run> cells = all_cells();
         for (const Run& run : cells)
-            for (int64_t c = run.begin; c < run.end; c += tile_.nr) score(c, std::min<int64_t>(run.end, c + tile_.nr));
+            for (int64_t c = run.begin; c < run.end; c += kCells) score(c, std::min<int64_t>(run.end, c + kCells));
         take_softmax();
         std::memset(scratch_.out.resize(strips_ * tile_.mr * width_), 0, strips_ * tile_.mr * width_ * sizeof(float));
         for (const Run& run : cells)
-            for (int64_t c = run.begin; c < run.end; c += kValueCells)
-                add_values(c, std::min<int64_t>(run.end, c + kValueCells));
+            for (int64_t c = run.begin; c < run.end; c += kCells) add_values(c, std::min<int64_t>(run.end, c + kCells));
         write();
     }
 
@@ -140,7 +146,7 @@ class Block {
     void pack_queries() {
         const int64_t d = call_.d_k, mr = tile_.mr;
         float* packed = scratch_.queries.resize(strips_ * mr * d);
-        float* rows = scratch_.rows.resize(std::max(mr, kValueCells) * std::max(d, call_.d_v));
+        float* rows = scratch_.rows.resize(std::max(mr, kCells) * std::max(d, call_.d_v));
         for (int64_t s = 0; s < strips_; ++s) {
             const int64_t lines = std::min(mr, rows_ - s * mr);
             for (int64_t i = 0; i < lines; ++i)
@@ -153,7 +159,9 @@ class Block {
     const float* dequantize(const ggml_tensor* t, int64_t begin, int64_t end) {
         const char* data = static_cast<const char*>(t->data) + kv_head_ * t->nb[2];
         const int64_t d = t->ne[0];
+        const size_t bytes = ggml_row_size(t->type, d);
         for (int64_t c = begin; c < end; ++c) {
+            for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(data + (c + kAhead) * t->nb[1] + at);
             float* out = scratch_.rows + (c - begin) * d;
             if (!set_.dequantize(t->type, data + c * t->nb[1], out, d))
                 dequantize_row(t->type, data + c * t->nb[1], out, d);
@@ -168,17 +176,20 @@ class Block {
         return any;
     }
 
-    /// Scores of the cells [begin, end), a tile's width at most.
+    /// Scores of the cells [begin, end), kCells at most.
     void score(int64_t begin, int64_t end) {
-        const int64_t d = call_.d_k, mr = tile_.mr, nr = tile_.nr;
-        float* keys = scratch_.packed.resize(d * nr);
-        tile_.pack_along(dequantize(call_.k, begin, end), d, end - begin, nr, d, 1.0f, keys);
-        float scores[16 * 32];
+        const int64_t d = call_.d_k, mr = tile_.mr, nr = tile_.nr, n = end - begin;
+        float* keys = scratch_.packed.resize(kCells * (d + mr));
+        float* scores = keys + kCells * d;
+        const float* rows = dequantize(call_.k, begin, end);
+        for (int64_t j = 0; j < n; j += nr)
+            tile_.pack_along(rows + j * d, d, std::min(nr, n - j), nr, d, 1.0f, keys + j * d);
         for (int64_t s = 0; s < strips_; ++s) {
             if (!strip_reads(s, begin, end)) continue;
-            tile_.tile(d, scratch_.queries + s * mr * d, keys, scores, nr, false);
+            for (int64_t j = 0; j < n; j += nr)
+                tile_.tile(d, scratch_.queries + s * mr * d, keys + j * d, scores + j, kCells, false);
             for (int64_t r = s * mr; r < std::min(rows_, (s + 1) * mr); ++r)
-                keep_scores(r, begin, end, scores + (r - s * mr) * nr);
+                keep_scores(r, begin, end, scores + (r - s * mr) * kCells);
         }
     }
 
@@ -186,11 +197,11 @@ class Block {
         const ggml_fp16_t* mask = call_.mask_of(token_of(row));
         each_read(reads_of(row), begin, end, [&](int64_t from, int64_t to, int64_t index) {
             float* out = scratch_.scores + starts_[row] + index;
-            for (int64_t c = from; c < to; ++c, ++out) {
-                *out = scores[c - begin];
-                if (call_.softcap != 0.0f) *out = call_.softcap * std::tanh(*out);
-                if (mask[c] != 0) *out += ggml_fp16_to_fp32(mask[c]);
-            }
+            std::copy(scores + from - begin, scores + to - begin, out);
+            if (call_.softcap != 0.0f)
+                for (int64_t i = 0; i < to - from; ++i) out[i] = call_.softcap * std::tanh(out[i]);
+            if (reads_of(row).biased)
+                for (int64_t i = 0; i < to - from; ++i) out[i] += ggml_fp16_to_fp32(mask[from + i]);
         });
     }
 
@@ -206,19 +217,20 @@ class Block {
     /// sum as it is.
     void add_values(int64_t begin, int64_t end) {
         const int64_t d = call_.d_v, mr = tile_.mr, nr = tile_.nr, n = end - begin;
-        float* weights = scratch_.packed.resize(kValueCells * (mr + width_));
-        float* values = weights + n * mr;
+        float* values = scratch_.packed.resize(kCells * (width_ + 2 * mr));
+        float *weights = values + kCells * width_, *lines = weights + kCells * mr;
         const float* rows = dequantize(call_.v, begin, end);
         for (int64_t j = 0; j < d; j += nr)
             tile_.pack_across(rows + j, d, std::min(nr, d - j), nr, n, 1.0f, values + j * n);
         for (int64_t s = 0; s < strips_; ++s) {
             if (!strip_reads(s, begin, end)) continue;
-            std::memset(weights, 0, n * mr * sizeof(float));
+            std::memset(lines, 0, kCells * mr * sizeof(float));
             for (int64_t r = s * mr; r < std::min(rows_, (s + 1) * mr); ++r)
                 each_read(reads_of(r), begin, end, [&](int64_t from, int64_t to, int64_t index) {
                     const float* scores = scratch_.scores + starts_[r] + index;
-                    for (int64_t c = from; c < to; ++c) weights[(c - begin) * mr + r - s * mr] = scores[c - from];
+                    std::copy(scores, scores + (to - from), lines + (r - s * mr) * kCells + from - begin);
                 });
+            tile_.pack_along(lines, kCells, mr, mr, n, 1.0f, weights);
             for (int64_t j = 0; j < d; j += nr)
                 tile_.continue_tile(n, weights, values + j * n, scratch_.out + s * mr * width_ + j, width_);
         }
@@ -272,7 +284,7 @@ void CellAttention::compute(const ggml_tensor* op) {
     pool_.slices(call.tokens, std::max<int64_t>(1, kMasks / call.cells), [&](int64_t begin, int64_t end) {
         for (int64_t t = begin; t < end; ++t) find_cells(call.mask_of(t), call.cells, reads_[t]);
     });
-    int64_t tokens = std::max<int64_t>(1, kRows / call.group);
+    int64_t tokens = std::max<int64_t>(1, kStrips * set_.f32.mr / call.group);
     while (tokens > 1 && div_up(call.tokens, tokens) * call.kv_heads < 2 * pool_.size()) tokens = div_up(tokens, 2);
     const int64_t tasks = div_up(call.tokens, tokens) * call.kv_heads;
     const auto task = [&](int64_t index, int thread) {

@@ -34,6 +34,7 @@ class CellAttention {
     struct Reads {
         std::vector<Run> runs;
         int32_t count = 0;
+        bool biased = false; ///< some of the cells have a mask that is not zero
     };
 
     struct Scratch {
