@@ -123,7 +123,7 @@ function fitPrompts(
   const others = tooLong.length === 1 ? "" : ` (and ${tooLong.length - 1} more)`;
   throw new MediloraError(
     "CONTEXT_EXCEEDED",
-    `Question ${first.id}${others} is too long: ${whole.get(first.id)!.length} tokens of prompt and ${maxTokens} of answer, but a ` +
+    `${first.where}${others} is too long: ${whole.get(first.id)!.length} tokens of prompt and ${maxTokens} of answer, but a ` +
       `sequence holds ${limit}${mayCut ? ", and cutting the user's text does not help" : ""}. Use a smaller maxTokens, ` +
       `a larger contextSize, ${mayCut ? "" : "truncateLeft, "}or a model with a longer context.`,
   );

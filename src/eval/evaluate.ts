@@ -103,13 +103,14 @@ function storedAnswers(
   isLimited: boolean,
 ): Map<string, StoredAnswer> {
   const byId = new Map(questions.map((question) => [question.id, question]));
-  for (const { id, promptSha256, gold } of file.stored) {
+  for (const [i, { id, promptSha256, gold }] of file.stored.entries()) {
     const question = byId.get(id);
     if (question === undefined && isLimited) continue;
     if (question?.promptSha256 === promptSha256 && question.gold === gold) continue;
     throw new MediloraError(
       "ARGUMENT_INVALID",
-      `${file.path}: the answer to question ${id} belongs to another prompt or gold label, though the task's version is ` +
+      // The first line is the header.
+      `${file.path}, line ${i + 2}: the answer belongs to another prompt or gold label, though the task's version is ` +
         "the same. Name another file, or set overwrite to begin anew.",
     );
   }

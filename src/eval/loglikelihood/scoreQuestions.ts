@@ -1,9 +1,9 @@
 import type { Tokenizer } from "../../chat/tokenizeRow.js";
-import { isMediloraError, MediloraError } from "../../errors.js";
 import type { ScoreRequest, ScoreResult } from "../../native/binding.js";
 import type { EngineOptions } from "../../native/engine.js";
 import { paddedContext } from "../cacheBudget.js";
 import type { EvaluationTimings } from "../evaluationResult.js";
+import { naming } from "../questions.js";
 import type { EvaluationRuntime, ScoreEngine } from "../runtime.js";
 import type { LikelihoodOptions, LikelihoodSettings } from "./options.js";
 import type { PreparedChoices } from "./prepare.js";
@@ -76,7 +76,7 @@ async function tokenizeQuestions(
 /** [choices]; contexts of equal text share their tokens. */
 export function questionPairs(tokenizer: Tokenizer, question: PreparedChoices, addBos: boolean): TokenPair[] {
   const { contexts, continuations } = question;
-  return naming(question, () =>
+  return naming(question.where, () =>
     contexts.map((context, i) => splitPair(tokenizer, context, continuations[i]!, { addBos })),
   );
 }
@@ -110,7 +110,7 @@ async function score(
   /** Of each request: its question, and which of the question's choices it holds. */
   const origins: Array<{ entry: Entry; choices: number[] }> = [];
   for (const question of questions) {
-    const cut = naming(question, () => pairs.get(question.key)!.map((pair) => cutLeft(pair, limit)));
+    const cut = naming(question.where, () => pairs.get(question.key)!.map((pair) => cutLeft(pair, limit)));
     const groups = byContext(cut);
     const entry: Entry = { question, open: groups.length, scores: emptyScores(cut) };
     for (const choices of groups) {
@@ -160,15 +160,6 @@ function fill(scores: Scores, choices: readonly number[], result: ScoreResult): 
     scores.logprobs[choice] = result.logprobs[i]!;
     scores.isGreedy[choice] = result.isGreedy[i]!;
   });
-}
-
-function naming<T>(question: PreparedChoices, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    if (!isMediloraError(error)) throw error;
-    throw new MediloraError(error.code, `Question ${question.key}: ${error.message}`, { cause: error });
-  }
 }
 
 function progressReporter(options: ScoreQuestionsOptions, resumed: number, elapsed: () => number): () => void {
