@@ -1,11 +1,12 @@
 import type { Command } from "commander";
-import { gather } from "../options.js";
+import { gather, wholeNumber } from "../options.js";
 import type { CliContext } from "../run.js";
 
 interface ReportFlags {
   output: string;
   train?: string[];
   title?: string;
+  reference?: number;
   csv?: string;
   questionsCsv?: string;
   json?: boolean;
@@ -19,6 +20,11 @@ export function reportCommand(command: Command, { out }: CliContext): Command {
     .requiredOption("--output <file>", "HTML file to write")
     .option("--train <output_dir>", "show a training's loss curve; may be repeated", gather(String))
     .option("--title <text>", "title of the page")
+    .option(
+      "--reference <n>",
+      "the result of each benchmark that the others are compared with (default: 1, the first)",
+      wholeNumber(1),
+    )
     .option("--csv <file>", "also write every score as CSV")
     .option("--questions-csv <file>", "also write every question and answer as CSV")
     .option("--json", "print the names of the written files as JSON")
@@ -30,11 +36,11 @@ export function reportCommand(command: Command, { out }: CliContext): Command {
         import("../../util/atomicFile.js"),
         import("../../report/csv.js"),
       ]);
-      const { output, train = [], title, questionsCsv: questionsFile, csv: csvFile } = flags;
+      const { output, train = [], title, reference = 1, questionsCsv: questionsFile, csv: csvFile } = flags;
       const results = (await Promise.all(paths.map(readResults))).flat();
       const trainingRuns = await Promise.all(train.map(readTrainingRun));
       const files: Array<[path: string | undefined, make: () => string]> = [
-        [output, () => reportPage(results, { trainingRuns, title })],
+        [output, () => reportPage(results, { trainingRuns, title, reference: reference - 1 })],
         [csvFile, () => csv.scoresCsv(results)],
         [questionsFile, () => csv.answersCsv(results)],
       ];

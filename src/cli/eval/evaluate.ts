@@ -45,8 +45,8 @@ export async function evaluateModels(texts: readonly string[], flags: EvalFlags,
       block.push(await evaluateColumn(column, benchmark, { flags, several, contamination, context }));
     blocks.push(block);
   }
-  await writeReport(flags.report, blocks.flat(), context);
   const reference = ((flags.reference ?? 1) - 1) * (1 + strategies.length);
+  await writeReport(flags.report, blocks.flat(), reference, context);
   printResults(blocks, { ...selection, reference }, flags, context);
 }
 

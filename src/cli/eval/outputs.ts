@@ -13,10 +13,15 @@ export async function checkReportFile(path: string | undefined): Promise<void> {
   await writer.discard();
 }
 
-/** `--report`: the page of these results. */
-export async function writeReport(path: string | undefined, results: Results, { out }: CliContext): Promise<void> {
+/** `--report`: the page of these results. @param reference index of the column that the others are compared with */
+export async function writeReport(
+  path: string | undefined,
+  results: Results,
+  reference: number,
+  { out }: CliContext,
+): Promise<void> {
   if (path === undefined) return;
-  await writeEvaluationReport(path, results);
+  await writeEvaluationReport(path, results, { reference });
   out.note(`report: ${path}`);
 }
 
