@@ -82,10 +82,26 @@ export async function askQuestions(runtime: EvaluationRuntime, options: AskOptio
   return { answers: inOrder(), timings, threads: engine.info.threads };
 }
 
+/**
+ * Finds out, without the model's weights, whether every prompt will fit.
+ * @throws MediloraError `CONTEXT_EXCEEDED` as {@link askQuestions}
+ */
+export async function checkPrompts(
+  runtime: Pick<EvaluationRuntime, "openTokenizer" | "contextLength">,
+  options: Omit<AskOptions, "stored" | "onAnswer">,
+): Promise<void> {
+  const { model, contextSize } = options.engine;
+  await using tokenizer = await runtime.openTokenizer(model);
+  const trained = (await runtime.contextLength?.(model)) || Number.POSITIVE_INFINITY;
+  // Without a size, the context is made for the longest prompt.
+  const limit = Math.min(trained, contextSize ?? Number.POSITIVE_INFINITY);
+  fitPrompts(tokenizer, options, tokenizePrompts(tokenizer, options), limit);
+}
+
 type Prompts = ReadonlyMap<string, Int32Array>;
 
 /** Also of the questions that have an answer: the context's size, and so the rounding, must not depend on a restart. */
-function tokenizePrompts(tokenizer: Tokenizer, { questions }: AskOptions): Prompts {
+function tokenizePrompts(tokenizer: Tokenizer, { questions }: Pick<AskOptions, "questions">): Prompts {
   return new Map(questions.map(({ id, prompt }) => [id, tokenizeChatPrompt(tokenizer, prompt)]));
 }
 
@@ -104,7 +120,7 @@ async function engineOptions(
 /** The prompts, cut where that is wanted. @throws MediloraError `CONTEXT_EXCEEDED` for those that do not fit */
 function fitPrompts(
   tokenizer: Tokenizer,
-  { questions, maxTokens, truncateLeft: mayCut }: AskOptions,
+  { questions, maxTokens, truncateLeft: mayCut }: Pick<AskOptions, "questions" | "maxTokens" | "truncateLeft">,
   whole: Prompts,
   limit: number,
 ): ReadonlyMap<string, CutPrompt> {

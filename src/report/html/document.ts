@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { MediloraError } from "../../errors.js";
-import { checkInteger } from "../../eval/evaluateOptions.js";
 import { type EvaluationResult, MEDICAL_NOTICE } from "../../eval/evaluationResult.js";
 import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
 import { writeFileAtomic } from "../../util/atomicFile.js";
@@ -65,7 +64,12 @@ export function reportPage(results: readonly ReportResult[], options: Evaluation
   if (results.length === 0) throw new MediloraError("DATA_EMPTY", "There is no result to report. Give at least one.");
   const groups = groupByBenchmark(results);
   const { reference = 0 } = options;
-  checkInteger("reference", reference, 0, Math.max(...groups.map(({ columns }) => columns.length)) - 1);
+  const most = Math.max(...groups.map(({ columns }) => columns.length));
+  if (!Number.isInteger(reference) || reference < 0 || reference >= most)
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `The reference must be one of the results side by side; there are ${most}. Name another one, or leave it out.`,
+    );
   const benchmarks = groups.map((benchmark) => ({ benchmark, comparisons: compareColumns(benchmark, reference) }));
   try {
     return pageOf(results, benchmarks, options).source;
