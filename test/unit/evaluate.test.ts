@@ -326,3 +326,26 @@ describe("options", () => {
     );
   });
 });
+
+it("a run stops while it makes tokens of its prompts", async () => {
+  const data = await dataFile(repeat("yes", 400));
+  const stop = new AbortController();
+  const runtime = new StubRuntime({ answer: () => "yes" });
+  const openTokenizer = runtime.openTokenizer.bind(runtime);
+  let texts = 0;
+  runtime.openTokenizer = async () => {
+    const tokenizer = await openTokenizer();
+    return {
+      ...tokenizer,
+      tokenize: (...call: Parameters<typeof tokenizer.tokenize>) => {
+        texts += 1;
+        setImmediate(() => stop.abort());
+        return tokenizer.tokenize(...call);
+      },
+    };
+  };
+  const run = evaluateWith(runtime, { model, task: "pubmedqa", data, signal: stop.signal });
+  await assert.rejects(run, { code: "ABORTED" });
+  assert.ok(texts > 0 && texts < 400 * 5, `${texts}`);
+  assert.deepEqual(runtime.opened, []);
+});

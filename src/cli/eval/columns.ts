@@ -14,6 +14,8 @@ import { embedProgress, type NamedStrategy } from "./strategies.js";
 export interface CommandLine {
   flags: EvalFlags;
   several: { models: boolean; tasks: boolean };
+  /** One model, plainly, on one benchmark. */
+  isSingle: boolean;
   contamination: ContaminationCheck | undefined;
   context: CliContext;
 }
@@ -25,7 +27,7 @@ export interface Column {
 }
 
 /** Computes one result. */
-type Run = () => Promise<BenchmarkResult>;
+export type Run = () => Promise<BenchmarkResult>;
 
 /**
  * Prepares every column of every benchmark. A prompt that is too long under the last strategy, with shots that are found
@@ -76,7 +78,8 @@ async function prepareColumn(column: Column, { task, data }: Benchmark, line: Co
     ...{ task, sampler, seed, maxTokens, truncateLeft },
     onProgress: (progress) => report(progress, `${progress.validSoFar} valid  `),
   });
-  await prepared.checkPrompts();
+  // A single run checks them itself, before its first question.
+  if (!line.isSingle) await prepared.checkPrompts();
   return prepared.run;
 }
 

@@ -9,7 +9,7 @@ import { rehearseStrategy } from "../../eval/strategies/rehearse.js";
 import { isLikelihood } from "../../eval/tasks/index.js";
 import { checkReplaceable } from "../replaceable.js";
 import type { CliContext } from "../run.js";
-import { prepareRuns } from "./columns.js";
+import { prepareRuns, type Run } from "./columns.js";
 import { download } from "./download.js";
 import { type EvalFlags, type ModelArgument, parseModel } from "./flags.js";
 import { checkReportFile, writeReport } from "./outputs.js";
@@ -37,20 +37,32 @@ export async function evaluateModels(texts: readonly string[], flags: EvalFlags,
   const contamination = await checkContamination(selection.benchmarks, flags, context);
   const columns = models.flatMap((model) => [undefined, ...strategies].map((strategy) => ({ model, strategy })));
   const several = { models: models.length > 1, tasks: selection.benchmarks.length > 1 };
-  const runs = await prepareRuns(selection.benchmarks, columns, { flags, several, contamination, context });
-  const blocks: BenchmarkResult[][] = [];
+  const isSingle = columns.length === 1 && selection.benchmarks.length === 1;
+  const line = { flags, several, isSingle, contamination, context };
+  const runs = await prepareRuns(selection.benchmarks, columns, line);
   const shown = { ...selection, reference: ((flags.reference ?? 1) - 1) * (1 + strategies.length) };
+  await runAll(runs, shown, flags, context);
+}
+
+/** Computes the results and prints them; also those that there are when it fails. */
+async function runAll(
+  runs: ReadonlyArray<readonly Run[]>,
+  shown: Selection & { reference: number },
+  flags: EvalFlags,
+  context: CliContext,
+): Promise<void> {
+  const blocks: BenchmarkResult[][] = [];
   try {
     for (const block of runs) {
       const results: BenchmarkResult[] = [];
       blocks.push(results);
       for (const run of block) results.push(await run());
     }
+    await writeReport(flags.report, blocks.flat(), shown.reference, context);
   } catch (error) {
     printFinished(blocks, shown, flags, context);
     throw error;
   }
-  await writeReport(flags.report, blocks.flat(), shown.reference, context);
   printResults(blocks, shown, flags, context);
 }
 

@@ -1,4 +1,5 @@
 import { MediloraError } from "../../errors.js";
+import { nextTurn } from "../../util/turn.js";
 
 /** A question among others, by its own words and their embedding. */
 export interface Embedded {
@@ -31,9 +32,7 @@ export async function nearestRows(
   const found: number[][] = [];
   for (const [i, question] of questions.entries()) {
     // Thousands of rows take milliseconds a question: others get their turn in between.
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal?.aborted)
-      throw new MediloraError("ABORTED", "Stopped on request before a question was asked.", { cause: signal.reason });
+    await nextTurn(signal);
     found.push(nearestTo(question, rows, { texts, distinct, shots, number: i + 1 }));
   }
   return found;
