@@ -1,7 +1,7 @@
 import { MediloraError } from "../errors.js";
 import { AnswersFile, answerSchema, type RunKey, type StoredAnswer } from "./answersFile.js";
 import { type AskOptions, askQuestions, checkPrompts } from "./ask.js";
-import { checkOptions, type EvaluateOptions, type EvaluateSettings } from "./evaluateOptions.js";
+import { checkOptions, type EvaluateOptions, type EvaluateSettings, requireOptions } from "./evaluateOptions.js";
 import { buildResult, describeMachine, type EvaluationResult, type FileIdentity } from "./evaluationResult.js";
 import { type PreparedQuestion, prepareQuestions } from "./questions.js";
 import { identify, identifyFile, runKey } from "./runIdentity.js";
@@ -51,6 +51,7 @@ export async function prepareEvaluation(
   runtime: EvaluationRuntime,
   options: EvaluateOptions,
 ): Promise<PreparedEvaluation> {
+  requireOptions("evaluate", options);
   const task = generationTask(options.task);
   const form = questionForm(task, options.strategy);
   const settings = checkOptions(options, form);

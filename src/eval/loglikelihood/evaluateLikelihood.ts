@@ -1,5 +1,6 @@
 import { MediloraError } from "../../errors.js";
 import { AnswersFile } from "../answersFile.js";
+import { requireOptions } from "../evaluateOptions.js";
 import { describeMachine, type FileIdentity } from "../evaluationResult.js";
 import { identifyFile, identifyModel, runVersions } from "../runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime, type ScoreEngine } from "../runtime.js";
@@ -33,6 +34,7 @@ export async function evaluateLikelihoodWith(
   runtime: EvaluationRuntime<ScoreEngine>,
   options: LikelihoodOptions,
 ): Promise<LikelihoodResult> {
+  requireOptions("evaluateLikelihood", options);
   const settings = checkLikelihoodOptions(options);
   const { task, shots, addBos, sequences } = settings;
   const { tasks: all, missing } = await prepareRun(task, options.data, shots);
