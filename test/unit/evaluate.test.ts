@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type ErrorCode, isMediloraError } from "../../dist/errors.js";
 import type { EvaluationProgress } from "../../dist/eval/ask.js";
-import { evaluate, evaluateWith } from "../../dist/eval/evaluate.js";
+import { evaluateWith } from "../../dist/eval/evaluate.js";
 import type { EvaluateOptions } from "../../dist/eval/evaluateOptions.js";
 import { MEDICAL_NOTICE } from "../../dist/eval/evaluationResult.js";
 import { bootstrap } from "../../dist/eval/intervals.js";
-import { evaluateLikelihood } from "../../dist/eval/loglikelihood/evaluateLikelihood.js";
 import { macroF1Interval } from "../../dist/eval/macroF1Interval.js";
 import { classificationMetrics } from "../../dist/eval/metrics.js";
 import { questionSeed, SAMPLER_PRESETS } from "../../dist/eval/samplers.js";
@@ -326,42 +325,4 @@ describe("options", () => {
       fails("FILE_NOT_FOUND", /none\.gguf/),
     );
   });
-});
-
-it("a run stops while it makes tokens of its prompts", async () => {
-  const data = await dataFile(repeat("yes", 400));
-  const stop = new AbortController();
-  const runtime = new StubRuntime({ answer: () => "yes" });
-  const openTokenizer = runtime.openTokenizer.bind(runtime);
-  let texts = 0;
-  runtime.openTokenizer = async () => {
-    const tokenizer = await openTokenizer();
-    return {
-      ...tokenizer,
-      tokenize: (...call: Parameters<typeof tokenizer.tokenize>) => {
-        texts += 1;
-        setImmediate(() => stop.abort());
-        return tokenizer.tokenize(...call);
-      },
-    };
-  };
-  const run = evaluateWith(runtime, { model, task: "pubmedqa", data, signal: stop.signal });
-  await assert.rejects(run, { code: "ABORTED" });
-  assert.ok(texts > 0 && texts < 400 * 5, `${texts}`);
-  assert.deepEqual(runtime.opened, []);
-});
-
-it("options that plain JavaScript got wrong are named", async () => {
-  const good = { model, task: "pubmedqa", data: "d.json" };
-  for (const [options, message] of [
-    [undefined, /evaluate\w* needs an object/],
-    [{ ...good, model: null }, /needs model/],
-    [{ ...good, data: 3 }, /needs data/],
-    [{ ...good, task: undefined }, /needs a task/],
-    [{ ...good, task: null }, /needs a task/],
-    [{ ...good, adapters: "a.gguf" }, /adapters must be a list/],
-    [{ ...good, adapters: ["a.gguf"] }, /adapters must be a list/],
-  ] as const)
-    for (const run of [evaluate, evaluateLikelihood])
-      await assert.rejects(run(options as never), { code: "ARGUMENT_INVALID", message });
 });
