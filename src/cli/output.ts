@@ -29,6 +29,8 @@ export function isLive(stream: TextStream, env: Environment): boolean {
 /** Where a command writes: results to stdout, everything else to stderr. */
 export class Output {
   readonly color: boolean;
+  /** Set where a failed run had finished some of its work; with `--json`, what stands beside the error in the one document. */
+  finished: object | undefined;
   #meter: ProgressMeter | undefined;
 
   constructor(

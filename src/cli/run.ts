@@ -90,14 +90,14 @@ function report(error: unknown, options: { out: Output; json: boolean; interrupt
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
   // Help that nobody asked for: a command group without a command. Commander has printed it to stderr.
   if (error instanceof CommanderError && error.code === "commander.help" && !json) return EXIT.usage;
-  const { code, message, exitCode } = describe(error, interrupted);
-  if (json) out.json({ error: { code, message } });
+  const { code, message, exitCode } = describe(error, interrupted, out.finished !== undefined);
+  if (json) out.json({ ...out.finished, error: { code, message } });
   else out.note(`medilora: ${message} [${code}]`);
   if (process.env.MEDILORA_DEBUG === "1" && error instanceof Error) out.note(stackOf(error));
   return exitCode;
 }
 
-function describe(error: unknown, interrupted: boolean): Failure {
+function describe(error: unknown, interrupted: boolean, isPartlyDone: boolean): Failure {
   if (error instanceof CommanderError) {
     const message = error.code === "commander.help" ? "a command is missing; see --help" : usageMessage(error.message);
     return { code: "ARGUMENT_INVALID", message, exitCode: EXIT.usage };
@@ -105,7 +105,7 @@ function describe(error: unknown, interrupted: boolean): Failure {
   if (isMediloraError(error)) {
     const { code, message } = error;
     if (code === "ABORTED" && interrupted) return { code, message, exitCode: EXIT.interrupted };
-    return { code, message, exitCode: code === "ARGUMENT_INVALID" ? EXIT.usage : EXIT.failure };
+    return { code, message, exitCode: code === "ARGUMENT_INVALID" && !isPartlyDone ? EXIT.usage : EXIT.failure };
   }
   // The message of a foreign error may quote what it was given, so only its kind is shown.
   const kind = error instanceof Error ? error.name : typeof error;

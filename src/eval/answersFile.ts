@@ -1,5 +1,5 @@
 import { appendFileSync, closeSync, fsyncSync, openSync } from "node:fs";
-import { readFile, truncate } from "node:fs/promises";
+import { readFile, stat, truncate } from "node:fs/promises";
 import { z } from "zod";
 import { fileError, MediloraError } from "../errors.js";
 import { writeFileAtomic } from "../util/atomicFile.js";
@@ -90,6 +90,7 @@ export class AnswersFile<Answer extends { id: string }> {
     key: object,
     options: { schema: z.ZodType<Answer>; overwrite: boolean; what?: Kind },
   ): Promise<AnswersFile<Answer>> {
+    await refuseDevices(path, options.what ?? "answers");
     const lock = await lockFile(
       `${path}.lock`,
       `${path} is in use by another evaluation`,
@@ -148,6 +149,13 @@ export class AnswersFile<Answer extends { id: string }> {
       await this.#lock[Symbol.asyncDispose]();
     }
   }
+}
+
+/** Reading /dev/full or /dev/zero never ends, and a pipe cannot be gone on from. */
+async function refuseDevices(path: string, what: Kind): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  throw new MediloraError("FILE_WRITE", `${path} exists and is not a regular file. Name a file for the ${what}.`);
 }
 
 async function readIfThere(path: string): Promise<Buffer> {

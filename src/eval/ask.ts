@@ -3,6 +3,7 @@ import type { Tokenizer } from "../chat/tokenizeRow.js";
 import { MediloraError } from "../errors.js";
 import type { GenerateResult } from "../native/binding.js";
 import type { EngineOptions } from "../native/engine.js";
+import { nextTurn } from "../util/turn.js";
 import type { StoredAnswer } from "./answersFile.js";
 import { cacheCells } from "./cacheBudget.js";
 import type { EvaluationTimings } from "./evaluationResult.js";
@@ -61,13 +62,13 @@ export async function askQuestions(runtime: EvaluationRuntime, options: AskOptio
   if (open.length === 0) return { answers: inOrder(), timings };
 
   await using tokenizer = await runtime.openTokenizer(options.engine.model);
-  const whole = tokenizePrompts(tokenizer, options);
+  const whole = await tokenizePrompts(tokenizer, options);
   const loading = performance.now();
   await using engine = await runtime.openEngine(await engineOptions(runtime, options, whole), {
     signal: options.signal,
   });
   timings.loadSeconds = (performance.now() - loading) / 1000;
-  const prompts = fitPrompts(tokenizer, options, whole, engine.info.sequenceLimit);
+  const prompts = await fitPrompts(tokenizer, options, whole, engine.info.sequenceLimit);
   const starting = performance.now();
   const elapsed = () => (performance.now() - starting) / 1000;
   const report = progressReporter(options, elapsed);
@@ -82,11 +83,38 @@ export async function askQuestions(runtime: EvaluationRuntime, options: AskOptio
   return { answers: inOrder(), timings, threads: engine.info.threads };
 }
 
+/**
+ * Finds out, without the model's weights, whether every prompt will fit.
+ * @throws MediloraError `CONTEXT_EXCEEDED` as {@link askQuestions}
+ */
+export async function checkPrompts(
+  runtime: Pick<EvaluationRuntime, "openTokenizer" | "contextLength">,
+  options: Omit<AskOptions, "stored" | "onAnswer">,
+): Promise<void> {
+  const { model, contextSize } = options.engine;
+  await using tokenizer = await runtime.openTokenizer(model);
+  const trained = (await runtime.contextLength?.(model)) || Number.POSITIVE_INFINITY;
+  // Without a size, the context is made for the longest prompt.
+  const limit = Math.min(trained, contextSize ?? Number.POSITIVE_INFINITY);
+  await fitPrompts(tokenizer, options, await tokenizePrompts(tokenizer, options), limit);
+}
+
+/** Prompts between two looks at the signal. */
+const TURN = 64;
+
 type Prompts = ReadonlyMap<string, Int32Array>;
 
 /** Also of the questions that have an answer: the context's size, and so the rounding, must not depend on a restart. */
-function tokenizePrompts(tokenizer: Tokenizer, { questions }: AskOptions): Prompts {
-  return new Map(questions.map(({ id, prompt }) => [id, tokenizeChatPrompt(tokenizer, prompt)]));
+async function tokenizePrompts(
+  tokenizer: Tokenizer,
+  { questions, signal }: Pick<AskOptions, "questions" | "signal">,
+): Promise<Prompts> {
+  const prompts = new Map<string, Int32Array>();
+  for (const [i, { id, prompt }] of questions.entries()) {
+    if (i % TURN === 0) await nextTurn(signal);
+    prompts.set(id, tokenizeChatPrompt(tokenizer, prompt));
+  }
+  return prompts;
 }
 
 async function engineOptions(
@@ -102,16 +130,22 @@ async function engineOptions(
 }
 
 /** The prompts, cut where that is wanted. @throws MediloraError `CONTEXT_EXCEEDED` for those that do not fit */
-function fitPrompts(
+async function fitPrompts(
   tokenizer: Tokenizer,
-  { questions, maxTokens, truncateLeft: mayCut }: AskOptions,
+  {
+    questions,
+    maxTokens,
+    truncateLeft: mayCut,
+    signal,
+  }: Pick<AskOptions, "questions" | "maxTokens" | "truncateLeft" | "signal">,
   whole: Prompts,
   limit: number,
-): ReadonlyMap<string, CutPrompt> {
+): Promise<ReadonlyMap<string, CutPrompt>> {
   const most = limit - maxTokens;
   const fitted = new Map<string, CutPrompt>();
   const tooLong: PreparedQuestion[] = [];
-  for (const question of questions) {
+  for (const [i, question] of questions.entries()) {
+    if (i % TURN === 0) await nextTurn(signal);
     const tokens = whole.get(question.id)!;
     const uncut = tokens.length <= most ? { tokens, cut: 0 } : undefined;
     const prompt = uncut ?? (mayCut ? truncateLeft(tokenizer, question, tokens, most) : undefined);
@@ -123,7 +157,7 @@ function fitPrompts(
   const others = tooLong.length === 1 ? "" : ` (and ${tooLong.length - 1} more)`;
   throw new MediloraError(
     "CONTEXT_EXCEEDED",
-    `Question ${first.id}${others} is too long: ${whole.get(first.id)!.length} tokens of prompt and ${maxTokens} of answer, but a ` +
+    `${first.where}${others} is too long: ${whole.get(first.id)!.length} tokens of prompt and ${maxTokens} of answer, but a ` +
       `sequence holds ${limit}${mayCut ? ", and cutting the user's text does not help" : ""}. Use a smaller maxTokens, ` +
       `a larger contextSize, ${mayCut ? "" : "truncateLeft, "}or a model with a longer context.`,
   );

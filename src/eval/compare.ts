@@ -75,15 +75,16 @@ interface Pairable {
  */
 export function pairItems<Item extends Pairable>(first: readonly Item[], second: readonly Item[]): Array<[Item, Item]> {
   const others = new Map(second.map((item) => [item.id, item]));
-  const pairs = first.map((item): [Item, Item] => {
+  const pairs = first.map((item, i): [Item, Item] => {
     const other = others.get(item.id);
-    if (other === undefined) throw incomparable(`only the first one answers question ${item.id}`);
-    if (String(other.gold) !== String(item.gold)) throw incomparable(`the gold labels of question ${item.id} differ`);
+    if (other === undefined) throw incomparable(`only the first one has its question ${i + 1}`);
+    if (String(other.gold) !== String(item.gold))
+      throw incomparable(`the gold labels of the first one's question ${i + 1} differ`);
     others.delete(item.id);
     return [item, other];
   });
-  const [extra] = others.keys();
-  if (extra !== undefined) throw incomparable(`only the second one answers question ${extra}`);
+  const extra = second.findIndex(({ id }) => others.has(id));
+  if (extra >= 0) throw incomparable(`only the second one has its question ${extra + 1}`);
   return pairs;
 }
 

@@ -68,14 +68,15 @@ export async function dumpRequestsWith(
   const task = typeof options.task === "string" ? findTask(options.task) : options.task;
   if (options.limit !== undefined) checkInteger("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
   checkInteger("shots", options.shots ?? 0, 0, MOST_SHOTS);
-  const requests: DumpedRequest[] = [];
+  const dumped: DumpedRequest[][] = [];
   for (const strategy of [undefined, ...(options.strategies ?? [])]) {
     const found = isLikelihood(task)
       ? await choiceRequests(runtime, task, options, strategy)
       : await promptRequests(runtime, task, options, strategy);
     const label = strategy && { strategy: strategyLabel(strategy) };
-    requests.push(...found.map((request) => ({ ...request, ...label })));
+    dumped.push(found.map((request) => ({ ...request, ...label })));
   }
+  const requests = dumped.flat();
   await using writer = await AtomicWriter.open(options.output);
   for (const request of requests) await writer.write(`${JSON.stringify(request)}\n`);
   await writer.commit();

@@ -1,13 +1,13 @@
 import { MediloraError } from "../errors.js";
 import { AnswersFile, answerSchema, type RunKey, type StoredAnswer } from "./answersFile.js";
-import { askQuestions } from "./ask.js";
-import { checkOptions, type EvaluateOptions } from "./evaluateOptions.js";
-import { buildResult, describeMachine, type EvaluationResult } from "./evaluationResult.js";
+import { type AskOptions, askQuestions, checkPrompts } from "./ask.js";
+import { checkOptions, type EvaluateOptions, type EvaluateSettings, requireOptions } from "./evaluateOptions.js";
+import { buildResult, describeMachine, type EvaluationResult, type FileIdentity } from "./evaluationResult.js";
 import { type PreparedQuestion, prepareQuestions } from "./questions.js";
-import { identify, runKey } from "./runIdentity.js";
+import { identify, identifyFile, runKey } from "./runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime } from "./runtime.js";
 import { SAMPLER_PRESETS } from "./samplers.js";
-import { planBallots } from "./strategies/ballots.js";
+import { type BallotPlan, planBallots } from "./strategies/ballots.js";
 import { countVotes } from "./strategies/countVotes.js";
 import { checkDraws, type QuestionForm, questionForm } from "./strategies/form.js";
 import type { GenerationTask } from "./task.js";
@@ -32,41 +32,88 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
 
 /** {@link evaluate} on an engine of the caller's choice. */
 export async function evaluateWith(runtime: EvaluationRuntime, options: EvaluateOptions): Promise<EvaluationResult> {
+  return (await prepareEvaluation(runtime, options)).run();
+}
+
+/** An evaluation whose questions are ready to be asked. */
+export interface PreparedEvaluation {
+  /** Whether every prompt leaves room for its answer. @throws MediloraError `CONTEXT_EXCEEDED` naming the question */
+  checkPrompts(): Promise<void>;
+  run(): Promise<EvaluationResult>;
+}
+
+/**
+ * Everything before the first question is asked: reads the data and finds nearest shots, for which a model may be loaded.
+ * Of several evaluations all can so be prepared and checked before the first one takes its hours.
+ * @throws MediloraError as {@link evaluate}
+ */
+export async function prepareEvaluation(
+  runtime: EvaluationRuntime,
+  options: EvaluateOptions,
+): Promise<PreparedEvaluation> {
+  requireOptions("evaluate", options);
   const task = generationTask(options.task);
   const form = questionForm(task, options.strategy);
   const settings = checkOptions(options, form);
   if (options.strategy !== undefined) checkDraws(options.strategy, settings.sampler);
-  const { model, adapters, contextSize, threads, onProgress, signal } = options;
-  const { sampler, sequences, seed, maxTokens, truncateLeft } = settings;
-  const data = await resolveTaskFile(task, options.data);
-  const { ballots, available, strategy, notes } = await prepareBallots(runtime, task, { form, seed }, options);
-  const { extraction } = form;
-  const identity = await identify({ ...options, data }, { ...task, extraction }, runtime.llamaCpp());
+  const path = await resolveTaskFile(task, options.data);
+  const ballots = await prepareBallots(runtime, task, { form, seed: settings.seed }, options);
+  const data = await identifyFile(path, options.signal);
+  const prepared = { task, form, settings, data, ...ballots };
+  return {
+    checkPrompts: () => checkPrompts(runtime, askOptions(options, prepared)),
+    run: () => run(runtime, options, prepared),
+  };
+}
+
+interface Prepared extends Omit<BallotPlan, "strategy"> {
+  /** Undefined for a plain run. */
+  strategy: BallotPlan["strategy"] | undefined;
+  task: GenerationTask;
+  form: QuestionForm;
+  settings: EvaluateSettings;
+  data: FileIdentity;
+}
+
+async function run(
+  runtime: EvaluationRuntime,
+  options: EvaluateOptions,
+  prepared: Prepared,
+): Promise<EvaluationResult> {
+  const { task, form, settings, data, ballots, available, strategy, notes } = prepared;
+  const { contextSize, limit, contamination } = options;
+  const { sampler, seed, maxTokens } = settings;
+  const identity = await identify(options, data, { ...task, extraction: form.extraction }, runtime.llamaCpp());
   const file = await openAnswersFile(options, runKey(identity, { ...settings, contextSize, strategy }));
   try {
     const { answers, timings, ...engine } = await askQuestions(runtime, {
-      engine: { model, adapters, contextSize, threads, sequences },
-      questions: ballots,
-      stored: file === undefined ? new Map() : storedAnswers(file, ballots, options.limit !== undefined),
-      steps: SAMPLER_PRESETS[sampler],
-      seed,
-      maxTokens,
-      truncateLeft,
-      extraction,
+      ...askOptions(options, prepared),
+      stored: file === undefined ? new Map() : storedAnswers(file, ballots, limit !== undefined),
       onAnswer: (answer) => file?.append(answer),
-      onProgress,
-      signal,
     });
-    const machine = describeMachine(engine.threads ?? threads);
-    const { contamination } = options;
+    const machine = describeMachine(engine.threads ?? options.threads);
     const settled = { ...identity, sampler, seed, maxTokens, ...(strategy && { strategy }) };
-    const run = { ...settled, timings, machine, available, contamination };
     const prompted = answers.map((answer, i) => ({ ...answer, prompt: ballots[i]!.prompt }));
-    const result = buildResult(run, countVotes(ballots, prompted), answers);
+    const described = { ...settled, timings, machine, available, contamination };
+    const result = buildResult(described, countVotes(ballots, prompted), answers);
     return { ...result, notes: [...result.notes, ...notes] };
   } finally {
     await file?.close();
   }
+}
+
+function askOptions(
+  { model, adapters, contextSize, threads, onProgress, signal }: EvaluateOptions,
+  { form, settings, ballots }: Prepared,
+): Omit<AskOptions, "stored" | "onAnswer"> {
+  const { sampler, sequences, seed, maxTokens, truncateLeft } = settings;
+  return {
+    engine: { model, adapters, contextSize, threads, sequences },
+    questions: ballots,
+    steps: SAMPLER_PRESETS[sampler],
+    extraction: form.extraction,
+    ...{ seed, maxTokens, truncateLeft, onProgress, signal },
+  };
 }
 
 function generationTask(task: string | GenerationTask): GenerationTask {
@@ -81,7 +128,7 @@ async function prepareBallots(
   task: GenerationTask,
   { form, seed }: { form: QuestionForm; seed: number },
   options: EvaluateOptions,
-) {
+): Promise<Pick<Prepared, "ballots" | "available" | "strategy" | "notes">> {
   const { strategy, data, limit } = options;
   if (strategy !== undefined) return planBallots(runtime, task, { strategy, form }, { ...options, seed });
   const all = await prepareQuestions(task, data);
@@ -103,13 +150,14 @@ function storedAnswers(
   isLimited: boolean,
 ): Map<string, StoredAnswer> {
   const byId = new Map(questions.map((question) => [question.id, question]));
-  for (const { id, promptSha256, gold } of file.stored) {
+  for (const [i, { id, promptSha256, gold }] of file.stored.entries()) {
     const question = byId.get(id);
     if (question === undefined && isLimited) continue;
     if (question?.promptSha256 === promptSha256 && question.gold === gold) continue;
     throw new MediloraError(
       "ARGUMENT_INVALID",
-      `${file.path}: the answer to question ${id} belongs to another prompt or gold label, though the task's version is ` +
+      // The first line is the header.
+      `${file.path}, line ${i + 2}: the answer belongs to another prompt or gold label, though the task's version is ` +
         "the same. Name another file, or set overwrite to begin anew.",
     );
   }

@@ -1,5 +1,6 @@
 import { suggest } from "../config/suggest.js";
 import { MediloraError } from "../errors.js";
+import { requireTexts } from "../util/arguments.js";
 import type { EvaluationProgress } from "./ask.js";
 import type { ContaminationCheck } from "./contamination.js";
 import { DEFAULT_SAMPLER, SAMPLER_PRESETS, type SamplerPreset } from "./samplers.js";
@@ -78,6 +79,23 @@ export function checkOptions(
   checkInteger("maxTokens", settings.maxTokens, 1, MOST_TOKENS);
   checkCommonOptions(options);
   return settings;
+}
+
+/**
+ * What the types cannot see to for callers in plain JavaScript, before anything is read from the options.
+ * @param call name of the function, for messages
+ * @throws MediloraError `ARGUMENT_INVALID` naming the option
+ */
+export function requireOptions(
+  call: string,
+  options: { model: string; data: string; task: unknown; adapters?: EvaluateOptions["adapters"] },
+): void {
+  requireTexts(call, options, ["model", "data"]);
+  const { task, adapters = [] } = options;
+  if (typeof task !== "string" && (typeof task !== "object" || task === null))
+    throw new MediloraError("ARGUMENT_INVALID", `${call} needs a task: a benchmark's name, or what defineTask gives.`);
+  if (!Array.isArray(adapters) || adapters.some((one: unknown) => typeof Object(one).path !== "string"))
+    throw new MediloraError("ARGUMENT_INVALID", "adapters must be a list of objects with a path, and perhaps a scale.");
 }
 
 /**

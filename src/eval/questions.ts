@@ -19,6 +19,8 @@ export interface PreparedQuestion {
   messages: readonly ChatMessage[];
   /** Of several answers to one question: the question's id, and which of them this is, from 0. */
   ballot?: { question: string; number: number };
+  /** File and number of the question, for error messages. */
+  where: string;
   /** What an extracted label means in the data's order of the options, where the prompt shows another. */
   original?: (label: string) => string;
 }
@@ -62,7 +64,7 @@ export async function prepareQuestions(task: GenerationTask, data: string): Prom
   const questions = await loadQuestions(task, data);
   return questions.map(({ id, gold, record, where }) => {
     const messages = naming(where, () => task.messages(record));
-    return { id, gold, ...preparePrompt(messages, where) };
+    return { id, gold, where, ...preparePrompt(messages, where) };
   });
 }
 
@@ -80,8 +82,8 @@ export function renderPrompt(messages: readonly ChatMessage[]): string {
   return renderChatML(messages, { addGenerationPrompt: true }).text;
 }
 
-/** Puts the place in front of an error's message. */
-function naming<T>(where: string, body: () => T): T {
+/** Runs `body` and puts the place in front of its error's message; ids stay out, since they may be patients'. */
+export function naming<T>(where: string, body: () => T): T {
   try {
     return body();
   } catch (error) {

@@ -13,11 +13,12 @@ import { type GenerationTask, taskId } from "./task.js";
 export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" | "data" | "extraction" | "versions">;
 
 /**
- * Reads every file of the run once, for its SHA-256.
+ * Reads model and adapters once, for their SHA-256.
  * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED` (between two files)
  */
 export async function identify(
-  options: Pick<EvaluateOptions, "model" | "adapters" | "data" | "signal">,
+  options: Pick<EvaluateOptions, "model" | "adapters" | "signal">,
+  data: FileIdentity,
   task: Pick<GenerationTask, "name" | "version" | "labels" | "definition" | "extraction">,
   llamaCpp: string,
 ): Promise<RunIdentity> {
@@ -25,7 +26,7 @@ export async function identify(
   return {
     ...(await identifyModel(options)),
     task: { name, version, labels: [...labels], ...(definition !== undefined && { definition }) },
-    data: await identifyFile(options.data, options.signal),
+    data,
     extraction: task.extraction.id,
     versions: runVersions(llamaCpp),
   };

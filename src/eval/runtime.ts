@@ -1,4 +1,5 @@
 import type { Tokenizer } from "../chat/tokenizeRow.js";
+import { describeModel } from "../modelInfo.js";
 import { Embedder, type EmbedderOptions } from "../native/embedder.js";
 import { type EngineOptions, InferenceEngine } from "../native/engine.js";
 import { readGguf } from "../native/gguf.js";
@@ -24,6 +25,8 @@ export interface EvaluationRuntime<Engine = AnswerEngine> {
   llamaCpp(): string;
   openTokenizer(model: string): Promise<Tokenizer & AsyncDisposable>;
   openEngine(options: EngineOptions, call: { signal?: AbortSignal }): Promise<Engine>;
+  /** Tokens that the model was trained for, and a sequence holds at most; null or 0 where the file does not say. */
+  contextLength?(model: string): Promise<number | null>;
   /** A runtime without takes as many cells as all sequences want. */
   cacheMemory?(model: string): Promise<CacheMemory>;
   /** A runtime without finds no nearest shots. */
@@ -44,5 +47,6 @@ export const nativeRuntime: EvaluationRuntime<AnswerEngine & ScoreEngine> = {
       freeBytes: process.availableMemory(),
     };
   },
+  contextLength: async (model) => describeModel(await readGguf(model)).contextLength,
   openEmbedder: (options, call) => Embedder.open(options, call),
 };

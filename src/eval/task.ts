@@ -38,7 +38,7 @@ export interface GenerationTask<Question = unknown> {
   messages(question: Question): ChatMessage[];
   /**
    * The right label.
-   * @throws MediloraError `DATA_INVALID` with the question's id when it has none
+   * @throws MediloraError `DATA_INVALID` when it has none; the caller names the question
    */
   gold(question: Question): string;
   /** The question's own words, by which similar ones are found and equal ones told; default: the last message. */

@@ -8,10 +8,8 @@ import { generatedSchema, likelihoodSchema, type ReportResult } from "./resultSc
  * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`; `DATA_INVALID` with file and field
  */
 export async function readResults(path: string): Promise<ReportResult[]> {
-  const document = parse(
-    path,
-    await readFile(path, "utf8").catch((error) => Promise.reject(fileError(error, path, "read"))),
-  );
+  const bytes = await readFile(path).catch((error) => Promise.reject(fileError(error, path, "read")));
+  const document = parse(path, decode(bytes));
   const { results } = Object(document) as { results?: unknown };
   if (!Array.isArray(results) || results.length === 0)
     throw new MediloraError(
@@ -19,6 +17,11 @@ export async function readResults(path: string): Promise<ReportResult[]> {
       `${path}: field results must be a list of results, as medilora eval --json prints it. Give such a file.`,
     );
   return checkResults(results, `${path}: results`);
+}
+
+/** The text without a byte order mark. Windows PowerShell puts one in front of what it redirects, and writes UTF-16. */
+function decode(bytes: Buffer): string {
+  return new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8").decode(bytes);
 }
 
 function parse(path: string, text: string): unknown {

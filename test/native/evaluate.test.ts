@@ -97,7 +97,7 @@ describe("an evaluation on the real engine", { skip }, () => {
   it("names the first question that is too long for the context", async () => {
     await assert.rejects(evaluate({ ...base, contextSize: 256 }), (error) => {
       assert.ok(isMediloraError(error) && error.code === "CONTEXT_EXCEEDED");
-      assert.match(error.message, /Question synthetic-0001 \(and 11 more\)/);
+      assert.match(error.message, /question 1 \(and 11 more\)/);
       return true;
     });
   });

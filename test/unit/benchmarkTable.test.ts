@@ -23,7 +23,7 @@ function likelihoodOf(
   const { name = names[0]!, model = "base.gguf" } = options;
   const prepared = names.map((task): PreparedTask => {
     const questions = tasks[task]!.sums.map((_, i) => ({
-      ...{ key: `${task}/q${i}`, task, id: `q${i}`, promptSha256: "", texts: [], contexts: ["", ""] },
+      ...{ key: `${task}/q${i}`, task, id: `q${i}`, promptSha256: "", texts: [], where: "", contexts: ["", ""] },
       ...{ continuations: ["a", "bb"], choices: ["a", "bb"], gold: [0] },
     }));
     const read = () => assert.fail("not read");
@@ -126,10 +126,10 @@ describe("comparing log-likelihoods", () => {
         () => compareLikelihoods(tuned, second),
         (error) => isMediloraError(error) && error.code === "ARGUMENT_INVALID" && message.test(error.message),
       );
-    refused({ ...base, items: base.items.slice(1) }, /only the first one answers question one\/q0/);
+    refused({ ...base, items: base.items.slice(1) }, /only the first one has its question 1/);
     refused(
       { ...base, items: base.items.map((item) => ({ ...item, gold: [1] })) },
-      /gold labels of question one\/q0 differ/,
+      /gold labels of the first one's question 1 differ/,
     );
     refused({ ...base, task: { name: "one", version: 2 } }, /the tasks differ \(one@1 and one@2\)/);
     refused({ ...base, task: { ...base.task, definition: "x" } }, /the definitions of one@1 differ/);
@@ -194,7 +194,7 @@ describe("the table of several benchmarks and models", () => {
   it("says why a comparison is not possible", () => {
     const short = resultOf(yesAnswers(9, (i) => i <= 7));
     const text = benchmarkTable([[first, short]]);
-    assert.match(text, /pubmedqa, result 2: The results cannot be compared: only the second one answers question q10/);
+    assert.match(text, /pubmedqa, result 2: The results cannot be compared: only the second one has its question 10/);
     assert.ok(!text.includes("difference to model"));
   });
 });

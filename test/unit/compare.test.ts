@@ -56,10 +56,13 @@ test("a result compared with itself differs by nothing", () => {
 
 test("other questions, gold labels or tasks are refused", () => {
   const nine = resultOf(yesAnswers(9, (i) => i <= 7));
-  assert.throws(() => compareEvaluations(first, nine), refused(/only the first one answers question q10/));
-  assert.throws(() => compareEvaluations(nine, first), refused(/only the second one answers question q10/));
+  assert.throws(() => compareEvaluations(first, nine), refused(/only the first one has its question 10/));
+  assert.throws(() => compareEvaluations(nine, first), refused(/only the second one has its question 10/));
   const relabelled = yesAnswers(10, (i) => i <= 7).map((answer, i): Answer => (i === 4 ? ["no", answer[1]] : answer));
-  assert.throws(() => compareEvaluations(first, resultOf(relabelled)), refused(/gold labels of question q5 differ/));
+  assert.throws(
+    () => compareEvaluations(first, resultOf(relabelled)),
+    refused(/gold labels of the first one's question 5 differ/),
+  );
   const newer = { ...first, task: { ...first.task, version: 2 } };
   assert.throws(() => compareEvaluations(first, newer), refused(/pubmedqa@1 and pubmedqa@2/));
 });

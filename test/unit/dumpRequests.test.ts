@@ -33,6 +33,13 @@ function asText(prompt: string): string {
   return prompt.replace(/^\[<s>\]/, "").replace(/\[(<\|im_(?:start|end)\|>)\]/g, "$1");
 }
 
+it("writes as many requests as there are", async () => {
+  // More than a call can have arguments.
+  const rows = 50_000;
+  const data = await folder.write("many.csv", "question,a,b,c,d,A\n".repeat(rows));
+  assert.equal(await dumpRequests({ task: "mmlu_virology", data, output: folder.path("many.jsonl") }), 4 * rows);
+});
+
 describe("dumped requests are what the model is asked", () => {
   it("for generated answers, with ids and gold labels", async () => {
     for (const [task, data, limit] of [

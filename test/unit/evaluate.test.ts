@@ -189,7 +189,7 @@ describe("questions", () => {
     const runtime = new StubRuntime({ answer: oracle, sequenceLimit: 2000 });
     await assert.rejects(evaluateWith(runtime, { model, task: "pubmedqa", data }), (error) => {
       assert.ok(error instanceof Error && !error.message.includes("secret"));
-      return fails("CONTEXT_EXCEEDED", /Question q3 \(and 1 more\) is too long/, /holds 2000/)(error);
+      return fails("CONTEXT_EXCEEDED", /question 3 \(and 1 more\) is too long/, /holds 2000/)(error);
     });
     assert.equal(runtime.requests.length, 0);
     // Tokenizer and engine are let go of all the same.
@@ -202,7 +202,7 @@ describe("questions", () => {
       evaluateWith(new StubRuntime({ answer: oracle, sequenceLimit }), { model, task: "pubmedqa", data });
     const length = (await run(100_000)).items[0]!.promptTokens;
     assert.equal((await run(length + 64)).items.length, 1);
-    await assert.rejects(run(length + 63), fails("CONTEXT_EXCEEDED", /q1/));
+    await assert.rejects(run(length + 63), fails("CONTEXT_EXCEEDED", /question 1 is too long/));
   });
 
   it("with a forged turn or without a label are refused by number", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { appendFile, copyFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -288,7 +289,13 @@ test("an answer to another prompt is not reused, though the key is the same", as
     messages: (record) => [{ role: "user", content: record.question }],
   };
   const run = evaluateWith(stub(), { ...base, answersFile, task });
-  await assert.rejects(run, fails("ARGUMENT_INVALID", /question q6 belongs to another prompt/));
+  await assert.rejects(run, fails("ARGUMENT_INVALID", /line 2: the answer belongs to another prompt/));
+});
+
+test("a device is no answers file, and reading one would never end", { skip: !existsSync("/dev/full") }, async () => {
+  const run = evaluateWith(stub(), { ...base, answersFile: "/dev/full" });
+  await assert.rejects(run, fails("FILE_WRITE", /\/dev\/full exists and is not a regular file/));
+  assert.ok(!existsSync("/dev/full.lock"));
 });
 
 test("a missing folder is named", async () => {

@@ -75,7 +75,7 @@ test("exactly two results get their difference", () => {
 
 test("two results of different questions stand side by side, with the reason why no difference is given", () => {
   const text = evaluationTable([allYes, resultOf(official.slice(0, 100), { available: 500 })]);
-  assert.match(text, /^The results cannot be compared: only the first one answers question q101\./m);
+  assert.match(text, /^The results cannot be compared: only the first one has its question 101\./m);
   assert.match(text, /^Result 2: Only the first 100 of the data's 500 questions were asked\.$/m);
 });
 

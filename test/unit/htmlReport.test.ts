@@ -53,6 +53,13 @@ describe("the report's page", () => {
     },
   );
 
+  it("compares with the reference", () => {
+    const text = textOf(evaluationReport([first, second], { reference: 1 }));
+    assert.match(text, /tuned\.gguf less base\.gguf : -30\.0 points/);
+    assert.doesNotMatch(text, /base\.gguf less tuned/);
+    assert.throws(() => evaluationReport([first, second], { reference: 2 }), { code: "ARGUMENT_INVALID" });
+  });
+
   it("allows exactly its own script and styles, by their hashes", () => {
     const history = [{ step: 1, epoch: 1, loss: 2 }];
     const page = evaluationReport([first], { trainingRuns: [{ name: "run", history }] });

@@ -113,10 +113,7 @@ describe("a likelihood result", () => {
     ]);
     assert.match(notes.join(), /1 of 1 questions were cut from the left/);
     const short = new StubScoreRuntime({ logprob: byLength, sequenceLimit: 12 });
-    await assert.rejects(
-      run({}, short),
-      fails("CONTEXT_EXCEEDED", /^Question arc_easy\/row-1: A choice has 13 tokens/),
-    );
+    await assert.rejects(run({}, short), fails("CONTEXT_EXCEEDED", /ARC-Easy.jsonl, line 1: A choice has 13 tokens/));
     assert.equal(short.requests.length, 0);
   });
 

@@ -51,7 +51,7 @@ const cases: Array<[task: string, file: string, content: string | Uint8Array, me
   ],
   ["medmcqa", "m.jsonl", second(medmcqa, { cop: 5 }), /m\.jsonl, line 2: field cop/],
   ["medmcqa", "m.jsonl", second(medmcqa, { id: "n", opc: null }), /m\.jsonl, line 2: field opc/],
-  ["medmcqa", "m.jsonl", second(medmcqa, {}), /m\.jsonl, question m: the id occurs twice/],
+  ["medmcqa", "m.jsonl", second(medmcqa, {}), /m\.jsonl, record 2: the id occurs twice/],
   [
     "mmlu_virology",
     "v.csv",
@@ -65,6 +65,8 @@ const cases: Array<[task: string, file: string, content: string | Uint8Array, me
     /v\.csv, line 2: the record has another number of fields/,
   ],
   ["mmlu_virology", "v.csv.gz", gzipSync("secret,a,b,c,d,A\nsecret,a,b,c,d,F\n"), /v\.csv\.gz, row 2: field 6/],
+  // A wrong letter in the first row makes it no header.
+  ["mmlu_virology", "v.csv", "secret,a,b,c,d,E\nsecret,a,b,c,d,A\n", /v\.csv, row 1: field 6/],
   ["arc_easy", "a.jsonl.gz", packed.subarray(0, packed.length - 9), /a\.jsonl\.gz: the gzip file is damaged/],
   [
     "arc_easy",

@@ -133,7 +133,7 @@ describe("nearest shots", async () => {
     );
     await assert.rejects(
       (await run({ neighbours: { train, shots: 4 } })).run(),
-      fails("ARGUMENT_INVALID", /Question a has 3 other questions/),
+      fails("ARGUMENT_INVALID", /Question 1 has 3 other questions/),
     );
     await assert.rejects(
       evaluateWith(new StubRuntime({ answer: () => "" }), {

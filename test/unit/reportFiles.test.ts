@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { readTrainingRun } from "../../dist/index.js";
 import { readResults } from "../../dist/report/readResults.js";
@@ -27,6 +27,14 @@ async function outputDir(name: string, metrics: string): Promise<string> {
 describe("results that were kept as JSON", () => {
   it("are read as they were, a probability of 0 included", async () => {
     const [first, second] = await readResults(results);
+    const text = await readFile(results, "utf8");
+    for (const [name, marked] of [
+      ["utf8.json", Buffer.from(`\ufeff${text}`)],
+      ["utf16.json", Buffer.from(`\ufeff${text}`, "utf16le")],
+    ] as const) {
+      await writeFile(folder.path(name), marked);
+      assert.deepEqual(await readResults(folder.path(name)), [first, second], "as Windows PowerShell redirects it");
+    }
     assert.deepEqual(first!.items[3], { ...generated.items[3] });
     assert.ok("tasks" in second!);
     assert.deepEqual(second.items[0]!.logprobs, [-1, -2, -Infinity]);

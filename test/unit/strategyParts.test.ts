@@ -40,7 +40,7 @@ test("orders are permutations without repetition, of the question's own seed, fe
   assert.deepEqual(drawOrders("q1", 4, 6, 5), orders.slice(0, 6));
   assert.notDeepEqual(drawOrders("q2", 4, 24, 5), orders);
   assert.notDeepEqual(drawOrders("q1", 4, 24, 6), orders);
-  assert.throws(() => drawOrders("q1", 3, 7, 0), fails("ARGUMENT_INVALID", /q1 has 3 options, .* 6 orders/));
+  assert.throws(() => drawOrders("q1", 3, 7, 0), fails("ARGUMENT_INVALID", /question has 3 options, .* 6 orders/));
   // Each of 4 options stands first about equally often over many questions: 4000 / 4, 5 standard deviations wide.
   const first = [0, 0, 0, 0];
   for (let i = 0; i < 4000; i++) first[drawOrders(`q${i}`, 4, 2, 0)[0]![0]!]! += 1;
@@ -112,7 +112,7 @@ test("no row of the question's id or text, and of rows with one text only the fi
   assert.deepEqual(await nearest(at("q", 0, "Does aspirin help?"), rows, 2), ["c", "a"]);
   await assert.rejects(
     nearest(at("q", 0, "Does aspirin help?"), rows, 3),
-    fails("ARGUMENT_INVALID", /Question q has 2 other questions .* 3 shots/),
+    fails("ARGUMENT_INVALID", /Question 1 has 2 other questions .* 3 shots/),
   );
   await assert.rejects(
     nearestRows([at("q", 0)], rows, 1, AbortSignal.abort()),

@@ -62,7 +62,7 @@ describe("--truncate-left", () => {
     const { runtime, result } = run(FRAME + 4);
     await assert.rejects(result, (error) => {
       assert.ok(isMediloraError(error) && error.code === "CONTEXT_EXCEEDED");
-      assert.match(error.message, /Question q0 \(and 2 more\) is too long: .* cutting the user's text does not help/);
+      assert.match(error.message, /question 1 \(and 2 more\) is too long: .* cutting the user's text does not help/);
       assert.ok(!error.message.includes("short"));
       return true;
     });
@@ -71,7 +71,7 @@ describe("--truncate-left", () => {
 
   it("is off unless asked for, and the error names it", async () => {
     const { result } = run(FRAME + 8 + 4, { truncateLeft: false });
-    await assert.rejects(result, { code: "CONTEXT_EXCEEDED", message: /Question q1 \(and 1 more\).* truncateLeft, / });
+    await assert.rejects(result, { code: "CONTEXT_EXCEEDED", message: /question 2 \(and 1 more\).* truncateLeft, / });
   });
 
   it("is part of the answers file's key, with the context that decides what is cut", async () => {

@@ -3,20 +3,19 @@ import { fileError, MediloraError } from "../../errors.js";
 import type { BenchmarkResult } from "../../eval/benchmarkResults.js";
 import { type ContaminationCheck, checkBenchmarks } from "../../eval/contamination.js";
 import { dumpRequests } from "../../eval/dumpRequests.js";
-import { evaluate } from "../../eval/evaluate.js";
-import { evaluateLikelihood } from "../../eval/loglikelihood/evaluateLikelihood.js";
 import { prepareRun } from "../../eval/loglikelihood/prepare.js";
 import { prepareQuestions } from "../../eval/questions.js";
 import { rehearseStrategy } from "../../eval/strategies/rehearse.js";
 import { isLikelihood } from "../../eval/tasks/index.js";
-import { formatDuration } from "../../report/format.js";
+import { checkReplaceable } from "../replaceable.js";
 import type { CliContext } from "../run.js";
+import { prepareRuns, type Run } from "./columns.js";
 import { download } from "./download.js";
-import { answersFileOf, type EvalFlags, type ModelArgument, parseModel } from "./flags.js";
+import { type EvalFlags, type ModelArgument, parseModel } from "./flags.js";
 import { checkReportFile, writeReport } from "./outputs.js";
-import { printResults } from "./print.js";
+import { printFinished, printResults } from "./print.js";
 import { type Benchmark, namedTasks, type Selection, selectBenchmarks } from "./select.js";
-import { embedProgress, type NamedStrategy, strategiesOf } from "./strategies.js";
+import { type NamedStrategy, strategiesOf } from "./strategies.js";
 
 /** Downloads, dumps or evaluates, as the flags say, and prints what came of it. */
 export async function evaluateModels(texts: readonly string[], flags: EvalFlags, context: CliContext): Promise<void> {
@@ -38,16 +37,33 @@ export async function evaluateModels(texts: readonly string[], flags: EvalFlags,
   const contamination = await checkContamination(selection.benchmarks, flags, context);
   const columns = models.flatMap((model) => [undefined, ...strategies].map((strategy) => ({ model, strategy })));
   const several = { models: models.length > 1, tasks: selection.benchmarks.length > 1 };
+  const isSingle = columns.length === 1 && selection.benchmarks.length === 1;
+  const line = { flags, several, isSingle, contamination, context };
+  const runs = await prepareRuns(selection.benchmarks, columns, line);
+  const shown = { ...selection, reference: ((flags.reference ?? 1) - 1) * (1 + strategies.length) };
+  await runAll(runs, shown, flags, context);
+}
+
+/** Computes the results and prints them; also those that there are when it fails. */
+async function runAll(
+  runs: ReadonlyArray<readonly Run[]>,
+  shown: Selection & { reference: number },
+  flags: EvalFlags,
+  context: CliContext,
+): Promise<void> {
   const blocks: BenchmarkResult[][] = [];
-  for (const benchmark of selection.benchmarks) {
-    const block: BenchmarkResult[] = [];
-    for (const column of columns)
-      block.push(await evaluateColumn(column, benchmark, { flags, several, contamination, context }));
-    blocks.push(block);
+  try {
+    for (const block of runs) {
+      const results: BenchmarkResult[] = [];
+      blocks.push(results);
+      for (const run of block) results.push(await run());
+    }
+    await writeReport(flags.report, blocks.flat(), shown.reference, context);
+  } catch (error) {
+    printFinished(blocks, shown, flags, context);
+    throw error;
   }
-  await writeReport(flags.report, blocks.flat(), context);
-  const reference = ((flags.reference ?? 1) - 1) * (1 + strategies.length);
-  printResults(blocks, { ...selection, reference }, flags, context);
+  printResults(blocks, shown, flags, context);
 }
 
 async function dump(output: string, { benchmarks }: Selection, flags: EvalFlags, context: CliContext): Promise<void> {
@@ -55,6 +71,7 @@ async function dump(output: string, { benchmarks }: Selection, flags: EvalFlags,
   const [benchmark, other] = benchmarks;
   if (benchmark === undefined || other !== undefined)
     throw new MediloraError("ARGUMENT_INVALID", "--dump-requests takes one benchmark. Name it by --task.");
+  await checkReplaceable(output, "requests");
   const { limit, shots, seed } = flags;
   const strategies = strategiesOf(flags).map(({ strategy }) => strategy);
   const requests = await dumpRequests({ ...benchmark, output, limit, shots, seed, strategies, signal });
@@ -96,80 +113,6 @@ async function checkContamination(
   const check = await checkBenchmarks({ training, benchmarks, signal });
   out.note(`compared with ${check.rows} training rows`);
   return check;
-}
-
-interface Run {
-  flags: EvalFlags;
-  several: { models: boolean; tasks: boolean };
-  contamination: ContaminationCheck | undefined;
-  context: CliContext;
-}
-
-/** A model, asked plainly or by a strategy. */
-interface Column {
-  model: ModelArgument;
-  strategy: NamedStrategy | undefined;
-}
-
-async function evaluateColumn(column: Column, { task, data }: Benchmark, run: Run): Promise<BenchmarkResult> {
-  const { model, strategy } = column;
-  const { flags, contamination, context } = run;
-  const { limit, sequences, threads, overwrite, contextSize } = flags;
-  const adapters = [...(flags.adapter ?? []), ...model.adapters];
-  const answersFile = answersFileFor(column, task.name, run);
-  const common = {
-    ...{ model: model.model, data, limit, sequences, threads, overwrite, contextSize, adapters, contamination },
-    ...(answersFile !== undefined && { answersFile }),
-    ...(strategy && { strategy: strategy.strategy }),
-    onEmbedProgress: embedProgress(
-      context.out,
-      `embed ${flags.knnModel ? parseModel(flags.knnModel).name : model.name}`,
-    ),
-    signal: context.signal,
-  };
-  const report = progressLine(column, task.name, context);
-  if (isLikelihood(task)) {
-    const { shots, bos } = flags;
-    const onProgress = (progress: Progress) => report(progress, "");
-    return evaluateLikelihood({ ...common, task, shots, ...(bos && { addBos: true }), onProgress });
-  }
-  const { sampler, seed, maxTokens, truncateLeft } = flags;
-  return evaluate({
-    ...common,
-    ...{ task, sampler, seed, maxTokens, truncateLeft },
-    onProgress: (progress) => report(progress, `${progress.validSoFar} valid  `),
-  });
-}
-
-/** Of several models or tasks, each gets a file of its own, and so does each strategy. */
-function answersFileFor({ model, strategy }: Column, task: string, { flags, several }: Run): string | undefined {
-  const parts = [
-    ...(several.models ? [model.name] : []),
-    ...(several.tasks ? [task] : []),
-    ...(strategy ? [strategy.name] : []),
-  ];
-  return flags.answers === undefined ? undefined : answersFileOf(flags.answers, parts);
-}
-
-interface Progress {
-  done: number;
-  total: number;
-  questionsPerSecond: number;
-  etaSeconds: number;
-}
-
-function progressLine(
-  { model, strategy }: Column,
-  task: string,
-  { out }: CliContext,
-): (progress: Progress, more: string) => void {
-  let meter: ReturnType<typeof out.progress> | undefined;
-  return ({ done, total, questionsPerSecond, etaSeconds }, more) => {
-    // Not before: texts may be embedded first, on a meter of their own.
-    meter ??= out.progress(`eval ${model.name} ${task}${strategy ? ` ${strategy.name}` : ""}`);
-    const count = `${done}/${total} ${strategy ? "requests" : "questions"}`;
-    meter.update(done, total, `${count}  ${more}${questionsPerSecond.toFixed(1)}/s  ETA ${formatDuration(etaSeconds)}`);
-  };
 }
 
 const OF_GENERATED = "is for generated answers";

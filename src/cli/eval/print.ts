@@ -30,6 +30,39 @@ export function printResults(
   else printTables(blocks, { skipped, reference }, flags, context);
 }
 
+/**
+ * Prints what a run that fails had finished, so that hours of answers are not lost with it: tables or CSV now, JSON in the
+ * one document that tells the failure. A benchmark that lacks some of its columns gets a table of its own.
+ */
+export function printFinished(
+  blocks: readonly BenchmarkResult[][],
+  columns: Columns,
+  flags: EvalFlags,
+  context: CliContext,
+): void {
+  const begun = blocks.filter((block) => block.length > 0);
+  if (begun.length === 0) return;
+  context.out.note("The run stopped before its end; these results were finished:");
+  context.out.finished = flags.json ? asJson(begun, columns.skipped, columns.reference, flags) : {};
+  if (flags.json) return;
+  if (flags.csv) printCsv(begun.flat(), context);
+  else
+    for (const part of ofEqualLength(begun))
+      printTables(part, { ...columns, ...atMost(columns, part) }, flags, context);
+}
+
+/** The reference, or the first column where the reference is not among the finished ones. */
+function atMost({ reference }: Columns, [block]: readonly BenchmarkResult[][]): Pick<Columns, "reference"> {
+  return { reference: reference < block!.length ? reference : 0 };
+}
+
+/** Only the last benchmark can lack columns. */
+function ofEqualLength(blocks: readonly BenchmarkResult[][]): BenchmarkResult[][][] {
+  const whole = blocks.filter(({ length }) => length === blocks[0]!.length);
+  const rest = blocks.slice(whole.length);
+  return rest.length === 0 ? [whole] : [whole, rest];
+}
+
 function printTables(
   blocks: readonly BenchmarkResult[][],
   { skipped, reference }: Columns,
@@ -69,7 +102,9 @@ function asJson(
   const results = blocks.flat();
   return {
     results,
-    ...(blocks[0]!.length > 1 && { comparisons: blocks.flatMap((block) => comparisons(block, reference)) }),
+    ...(blocks.some((block) => block.length > 1) && {
+      comparisons: blocks.flatMap((block) => comparisons(block, reference)),
+    }),
     ...(flags.baseline !== undefined && { baseline: baseline(results) }),
     ...(skipped.length > 0 && { skipped }),
   };
@@ -77,9 +112,9 @@ function asJson(
 
 /** Every column against the reference; in the metrics, first is the model and second the reference, a plain run. */
 function comparisons(block: readonly BenchmarkResult[], reference: number): object[] {
-  const other = block[reference]!;
+  const other = block[reference];
   return block.flatMap((result, i) => {
-    if (i === reference) return [];
+    if (other === undefined || i === reference) return [];
     const names = { task: result.task.name, model: modelName(result), reference: modelName(other) };
     const strategy = result.strategy && { strategy: result.strategy.label };
     return [{ ...names, ...strategy, metrics: compareResults(result, other) }];

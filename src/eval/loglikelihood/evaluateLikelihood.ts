@@ -1,5 +1,6 @@
 import { MediloraError } from "../../errors.js";
 import { AnswersFile } from "../answersFile.js";
+import { requireOptions } from "../evaluateOptions.js";
 import { describeMachine, type FileIdentity } from "../evaluationResult.js";
 import { identifyFile, identifyModel, runVersions } from "../runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime, type ScoreEngine } from "../runtime.js";
@@ -33,6 +34,7 @@ export async function evaluateLikelihoodWith(
   runtime: EvaluationRuntime<ScoreEngine>,
   options: LikelihoodOptions,
 ): Promise<LikelihoodResult> {
+  requireOptions("evaluateLikelihood", options);
   const settings = checkLikelihoodOptions(options);
   const { task, shots, addBos, sequences } = settings;
   const { tasks: all, missing } = await prepareRun(task, options.data, shots);
@@ -124,13 +126,14 @@ function storedScores(
   isLimited: boolean,
 ): Map<string, StoredScore> {
   const byKey = new Map(questions.map((question) => [question.key, question]));
-  for (const { id, promptSha256, logprobs } of file.stored) {
+  for (const [i, { id, promptSha256, logprobs }] of file.stored.entries()) {
     const question = byKey.get(id);
     if (question === undefined && isLimited) continue;
     if (question?.promptSha256 === promptSha256 && logprobs.length === question.choices.length) continue;
     throw new MediloraError(
       "ARGUMENT_INVALID",
-      `${file.path}: the score of question ${id} belongs to another prompt, though the task's version is the same. Name ` +
+      // The first line is the header.
+      `${file.path}, line ${i + 2}: the score belongs to another prompt, though the task's version is the same. Name ` +
         "another file, or set overwrite to begin anew.",
     );
   }

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { fileError, MediloraError } from "../../errors.js";
 import type { FileIdentity } from "../evaluationResult.js";
+import { naming } from "../questions.js";
 import { identifyFile } from "../runIdentity.js";
 import type { EvaluationRuntime } from "../runtime.js";
 import { type NearestOptions, nearestTexts, type OwnText } from "../strategies/nearestTexts.js";
@@ -14,7 +15,7 @@ import {
 import { averageOrders, type OrderedScore } from "./averageOrders.js";
 import { type PreparedChoices, type PreparedTask, prepareChoices, readSolved, solvedText } from "./prepare.js";
 import type { StoredScore } from "./storedScore.js";
-import type { ChoiceQuestion } from "./task.js";
+import type { ChoiceQuestion, LocatedQuestion } from "./task.js";
 
 /** All that is scored under a strategy. */
 export interface ScorePlan {
@@ -46,7 +47,7 @@ export async function planScores(
     one.questions.map((plain, i): Asked => {
       const source = one.sources[i]!;
       const header = found === undefined ? one.header : one.task.preamble + found.shots[t]![i]!;
-      const put = (question: ChoiceQuestion) => prepareChoices(one.task, header, question);
+      const put = (question: LocatedQuestion) => prepareChoices(one.task, header, question);
       if (choiceShuffling === undefined) return { plain, variants: [put(source)] };
       return { plain, ...shuffled(plain, source, put, { ...choiceShuffling, seed }) };
     }),
@@ -73,8 +74,8 @@ interface Asked {
 
 function shuffled(
   { key, id, task }: PreparedChoices,
-  source: ChoiceQuestion,
-  put: (question: ChoiceQuestion) => PreparedChoices,
+  source: LocatedQuestion,
+  put: (question: LocatedQuestion) => PreparedChoices,
   { permutations, seed }: { permutations: number; seed: number },
 ): Required<Omit<Asked, "plain">> {
   const { lettered } = source;
@@ -83,7 +84,7 @@ function shuffled(
       "ARGUMENT_INVALID",
       `${task} does not take choice shuffling: its choices are no letters of options that its questions show. Leave it out.`,
     );
-  const orders = drawOrders(id, lettered.options.length, permutations, seed);
+  const orders = naming(source.where, () => drawOrders(id, lettered.options.length, permutations, seed));
   const variants = orders.map((order, i) => {
     const context = lettered.context(order.map((index) => lettered.options[index]!));
     const gold = source.gold.map((index) => order.indexOf(index));

@@ -19,6 +19,8 @@ export interface PreparedChoices extends Pick<ChoiceQuestion, "choices" | "gold"
   promptSha256: string;
   /** The question alone: its context without preamble and shots, and its choices. */
   texts: readonly string[];
+  /** Its place in the file, for error messages. */
+  where: string;
 }
 
 /** A task with the questions of its file. */
@@ -86,8 +88,8 @@ async function prepareTask(task: LikelihoodTask, place: Place, shots: number): P
 }
 
 /** @param header stands in front of the question: the task's preamble, and shots */
-export function prepareChoices(task: LikelihoodTask, header: string, question: ChoiceQuestion): PreparedChoices {
-  const { id, choices, gold } = question;
+export function prepareChoices(task: LikelihoodTask, header: string, question: LocatedQuestion): PreparedChoices {
+  const { id, choices, gold, where } = question;
   // One string for all choices where they share it: with shots it is long.
   const shared = typeof question.context === "string" ? header + question.context : undefined;
   const contexts = choices.map((_, i) => shared ?? header + contextOf(question, i));
@@ -104,6 +106,7 @@ export function prepareChoices(task: LikelihoodTask, header: string, question: C
     gold,
     promptSha256,
     texts,
+    where,
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Tokenizer } from "../../chat/tokenizeRow.js";
-import { isMediloraError, MediloraError } from "../../errors.js";
 import type { ScoreRequest, ScoreResult } from "../../native/binding.js";
 import type { EngineOptions } from "../../native/engine.js";
+import { nextTurn } from "../../util/turn.js";
 import { paddedContext } from "../cacheBudget.js";
 import type { EvaluationTimings } from "../evaluationResult.js";
+import { naming } from "../questions.js";
 import type { EvaluationRuntime, ScoreEngine } from "../runtime.js";
 import type { LikelihoodOptions, LikelihoodSettings } from "./options.js";
 import type { PreparedChoices } from "./prepare.js";
@@ -62,21 +63,29 @@ export async function scoreQuestions(
   return { scores: inOrder(), timings, threads: engine.info.threads };
 }
 
+/** Questions between two looks at the signal. */
+const TURN = 64;
+
 type Pairs = ReadonlyMap<string, readonly TokenPair[]>;
 
 /** Also of the questions that have a score: the context's size, and so what is cut, must not depend on a restart. */
 async function tokenizeQuestions(
   runtime: EvaluationRuntime<ScoreEngine>,
-  { model, questions, addBos }: ScoreQuestionsOptions,
+  { model, questions, addBos, signal }: ScoreQuestionsOptions,
 ): Promise<Pairs> {
   await using tokenizer = await runtime.openTokenizer(model);
-  return new Map(questions.map((question) => [question.key, questionPairs(tokenizer, question, addBos)]));
+  const pairs = new Map<string, readonly TokenPair[]>();
+  for (const [i, question] of questions.entries()) {
+    if (i % TURN === 0) await nextTurn(signal);
+    pairs.set(question.key, questionPairs(tokenizer, question, addBos));
+  }
+  return pairs;
 }
 
 /** [choices]; contexts of equal text share their tokens. */
 export function questionPairs(tokenizer: Tokenizer, question: PreparedChoices, addBos: boolean): TokenPair[] {
   const { contexts, continuations } = question;
-  return naming(question, () =>
+  return naming(question.where, () =>
     contexts.map((context, i) => splitPair(tokenizer, context, continuations[i]!, { addBos })),
   );
 }
@@ -110,7 +119,7 @@ async function score(
   /** Of each request: its question, and which of the question's choices it holds. */
   const origins: Array<{ entry: Entry; choices: number[] }> = [];
   for (const question of questions) {
-    const cut = naming(question, () => pairs.get(question.key)!.map((pair) => cutLeft(pair, limit)));
+    const cut = naming(question.where, () => pairs.get(question.key)!.map((pair) => cutLeft(pair, limit)));
     const groups = byContext(cut);
     const entry: Entry = { question, open: groups.length, scores: emptyScores(cut) };
     for (const choices of groups) {
@@ -160,15 +169,6 @@ function fill(scores: Scores, choices: readonly number[], result: ScoreResult): 
     scores.logprobs[choice] = result.logprobs[i]!;
     scores.isGreedy[choice] = result.isGreedy[i]!;
   });
-}
-
-function naming<T>(question: PreparedChoices, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    if (!isMediloraError(error)) throw error;
-    throw new MediloraError(error.code, `Question ${question.key}: ${error.message}`, { cause: error });
-  }
 }
 
 function progressReporter(options: ScoreQuestionsOptions, resumed: number, elapsed: () => number): () => void {

@@ -1,6 +1,6 @@
 import type { ChatMessage } from "../../data/rows.js";
 import type { EvaluateOptions } from "../evaluateOptions.js";
-import { type LoadedQuestion, loadQuestions, type PreparedQuestion, preparePrompt } from "../questions.js";
+import { type LoadedQuestion, loadQuestions, naming, type PreparedQuestion, preparePrompt } from "../questions.js";
 import { identifyFile } from "../runIdentity.js";
 import type { EvaluationRuntime } from "../runtime.js";
 import type { GenerationTask } from "../task.js";
@@ -62,11 +62,12 @@ export async function planBallots(
 
 function ordersOf(
   task: GenerationTask,
-  { id, record }: LoadedQuestion,
+  { id, record, where }: LoadedQuestion,
   permutations: number | undefined,
   seed: number,
 ): Array<Order | undefined> {
-  return permutations === undefined ? [undefined] : drawOrders(id, task.optionOrder!.count(record), permutations, seed);
+  if (permutations === undefined) return [undefined];
+  return naming(where, () => drawOrders(id, task.optionOrder!.count(record), permutations, seed));
 }
 
 interface Asked {
@@ -80,12 +81,13 @@ interface Asked {
 /** Numbers count from 1 in the id. */
 function ballot(
   task: GenerationTask,
-  { id, gold }: LoadedQuestion,
+  { id, gold, where }: LoadedQuestion,
   { prompt, order, number, count }: Asked,
 ): PreparedQuestion {
   return {
     id: count === 1 ? id : `${id}#${number + 1}`,
     gold,
+    where,
     ...prompt,
     ballot: { question: id, number },
     ...(order && { original: (label: string) => task.optionOrder!.label(label, order) }),

@@ -1,4 +1,5 @@
 import { MediloraError } from "../../errors.js";
+import { nextTurn } from "../../util/turn.js";
 
 /** A question among others, by its own words and their embedding. */
 export interface Embedded {
@@ -29,12 +30,10 @@ export async function nearestRows(
   const first = new Map([...texts.entries()].reverse().map(([i, text]) => [text, i]));
   const distinct = [...first.values()].reverse();
   const found: number[][] = [];
-  for (const question of questions) {
+  for (const [i, question] of questions.entries()) {
     // Thousands of rows take milliseconds a question: others get their turn in between.
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal?.aborted)
-      throw new MediloraError("ABORTED", "Stopped on request before a question was asked.", { cause: signal.reason });
-    found.push(nearestTo(question, rows, { texts, distinct, shots }));
+    await nextTurn(signal);
+    found.push(nearestTo(question, rows, { texts, distinct, shots, number: i + 1 }));
   }
   return found;
 }
@@ -42,14 +41,19 @@ export async function nearestRows(
 function nearestTo(
   question: Embedded,
   rows: readonly Embedded[],
-  { texts, distinct, shots }: { texts: readonly string[]; distinct: readonly number[]; shots: number },
+  {
+    texts,
+    distinct,
+    shots,
+    number,
+  }: { texts: readonly string[]; distinct: readonly number[]; shots: number; number: number },
 ): number[] {
   const own = plain(question.text);
   const others = distinct.filter((i) => rows[i]!.id !== question.id && texts[i] !== own);
   if (others.length < shots)
     throw new MediloraError(
       "ARGUMENT_INVALID",
-      `Question ${question.id} has ${others.length} other questions in the training file; ${shots} shots are asked for. ` +
+      `Question ${number} has ${others.length} other questions in the training file; ${shots} shots are asked for. ` +
         "Ask for fewer, or give a larger file.",
     );
   const scored = others.map((i) => ({ i, cosine: cosine(question.vector, rows[i]!.vector) }));

@@ -28,7 +28,7 @@ export function drawOrders(id: string, options: number, permutations: number, se
   if (permutations > possible)
     throw new MediloraError(
       "ARGUMENT_INVALID",
-      `Question ${id} has ${options} options, which stand in ${possible} orders: ${permutations} permutations are too many.`,
+      `The question has ${options} options, which stand in ${possible} orders: ${permutations} permutations are too many.`,
     );
   const random = new SeededRandom(questionSeed(seed, `${id}\nchoices`));
   const orders = new Map<string, Order>();

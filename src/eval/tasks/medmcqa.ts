@@ -24,8 +24,9 @@ export const medmcqaTask: LikelihoodTask = {
 };
 
 async function* read(path: string): AsyncGenerator<LocatedQuestion> {
+  let number = 0;
   for await (const { id, question, options, label } of readMedMCQA(path)) {
-    const where = `${path}, question ${id}`;
+    const where = `${path}, record ${++number}`;
     if (label === undefined) throw recordError(where, "field cop is missing; give a file with answers");
     const context = (texts: readonly string[]) => `Question: ${question}\nChoices:\n${optionLines(texts)}\nAnswer:`;
     yield { id, where, ...orderableQuestion(question, options, letterChoices(4).indexOf(label), context) };

@@ -86,15 +86,18 @@ async function* readRows(path: string): AsyncGenerator<{ where: string; row: num
   for await (const fields of readCsvRows(path)) {
     const where = `${path}, row ${row + 1}`;
     if (fields.length !== 6) throw recordError(where, "a row must have six fields: question, A, B, C, D, answer");
-    const answer = answerIndex(fields[5] as string);
-    const isHeader = isFirst && answer === undefined;
+    const isHeader = isFirst && ANSWER_HEADINGS.test(fields[5] as string);
     isFirst = false;
     if (isHeader) continue;
+    const answer = answerIndex(fields[5] as string);
     if (answer === undefined) throw recordError(where, "field 6 must be the answer's letter A to D, or 0 to 3");
     row += 1;
     yield { where, row, record: { question: fields[0] as string, choices: fields.slice(1, 5), answer } };
   }
 }
+
+/** How copies with a header name the answer's column. Anything else in a first row is a row, whose letter may be wrong. */
+const ANSWER_HEADINGS = /^\s*(?:answer|target|label)\s*$/i;
 
 function answerIndex(text: string): number | undefined {
   const letter = /^[A-D]$/.test(text.trim()) ? "ABCD".indexOf(text.trim()) : -1;

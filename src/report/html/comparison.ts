@@ -18,15 +18,18 @@ export interface Comparison {
   pValue: number | null;
 }
 
-/** The first column against each other one, over the questions that both answered; none where there are none. */
-export function compareColumns({ columns, questions }: Benchmark): Comparison[] {
-  const [first, ...others] = columns;
-  return others.flatMap((second, i) => {
+/**
+ * The reference column against each other one, over the questions that both answered; none where there are none.
+ * @param reference index of the column; one that the benchmark has not is the first
+ */
+export function compareColumns({ columns, questions }: Benchmark, reference: number): Comparison[] {
+  const at = reference < columns.length ? reference : 0;
+  return columns.flatMap((second, i) => {
     const pairs = questions.flatMap(({ answers }): Array<[Answer, Answer]> => {
-      const [a, b] = [answers[0], answers[i + 1]];
+      const [a, b] = [answers[at], answers[i]];
       return a && b ? [[a, b]] : [];
     });
-    return pairs.length === 0 ? [] : [compareAnswers(first!, second, pairs)];
+    return i === at || pairs.length === 0 ? [] : [compareAnswers(columns[at]!, second, pairs)];
   });
 }
 
@@ -59,7 +62,7 @@ export function comparisonSection(comparisons: readonly Comparison[]): Html {
     pValue === null ? "n/a" : formatP(pValue).replace("= ", ""),
   ]);
   return html`<h3>Differences on the same questions</h3>
-${dataTable("Headline score of the first model less that of each other one", columns, rows)}
+${dataTable("Headline score of the reference less that of each other one", columns, rows)}
 <p class="aside">Interval: paired bootstrap over the questions that both runs answered (10,000 resamples). p: McNemar's exact
 two-sided test; a small p means that chance alone seldom makes the two differ as much.${when(
     comparisons.length > 1,

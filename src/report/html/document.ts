@@ -25,6 +25,8 @@ export interface EvaluationReportOptions {
   trainingRuns?: readonly TrainingRun[];
   /** Default "Evaluation report". */
   title?: string;
+  /** Index of the result, among those side by side, that the others are compared with; default 0. */
+  reference?: number;
 }
 
 /**
@@ -32,10 +34,11 @@ export interface EvaluationReportOptions {
  * made, and every question with what each model made of it. It loads nothing, from the network or elsewhere, and shows
  * texts of models and data as text only.
  *
- * Results of the same task and data stand side by side; the first is compared with each other one.
+ * Results of the same task and data stand side by side; the reference is compared with each other one, or the first
+ * where a benchmark has fewer results.
  * @param results at least one; the page holds their prompts and answers
- * @throws MediloraError `DATA_EMPTY` without results; `DATA_INVALID` naming the field; `ARGUMENT_INVALID` for more text
- *   than one page can hold
+ * @throws MediloraError `DATA_EMPTY` without results; `DATA_INVALID` naming the field; `ARGUMENT_INVALID` for a reference
+ *   that no benchmark has, or more text than one page can hold
  */
 export function evaluationReport(
   results: ReadonlyArray<EvaluationResult | LikelihoodResult>,
@@ -59,10 +62,15 @@ export async function writeEvaluationReport(
 /** {@link evaluationReport} of results that are checked. */
 export function reportPage(results: readonly ReportResult[], options: EvaluationReportOptions = {}): string {
   if (results.length === 0) throw new MediloraError("DATA_EMPTY", "There is no result to report. Give at least one.");
-  const benchmarks = groupByBenchmark(results).map((benchmark) => ({
-    benchmark,
-    comparisons: compareColumns(benchmark),
-  }));
+  const groups = groupByBenchmark(results);
+  const { reference = 0 } = options;
+  const most = Math.max(...groups.map(({ columns }) => columns.length));
+  if (!Number.isInteger(reference) || reference < 0 || reference >= most)
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      `The reference must be one of the results side by side; there are ${most}. Name another one, or leave it out.`,
+    );
+  const benchmarks = groups.map((benchmark) => ({ benchmark, comparisons: compareColumns(benchmark, reference) }));
   try {
     return pageOf(results, benchmarks, options).source;
   } catch (error) {

@@ -76,6 +76,7 @@ export function scoredOf(
     contexts: choices.map((_, choice) => (typeof context === "string" ? context : context[choice]!)),
     continuations: choices.map((choice) => ` ${choice}`),
     texts: choices,
+    where: "",
   }));
   const scores = questions.map(({ logprobs }, i) => ({
     ...{ id: `${name}/row-${i + 1}`, promptSha256: "", logprobs, isGreedy: logprobs.map(() => false) },
