@@ -152,7 +152,9 @@ export type TrainConfigInput = Partial<z.input<typeof trainConfigSchema>>;
 type Parsed = z.output<typeof trainConfigSchema>;
 type ChatmlDataset = Required<z.output<typeof chatmlDatasetSchema>>;
 
+/** Shape of a Llama model to train from random initialisation; sizes are counts of weights, heads, blocks or tokens. */
 export type ModelConfig = z.output<typeof modelConfigSchema>;
+/** A data set of a checked configuration: conversations (`chatml`) or plain texts (`completion`), in JSON lines. */
 export type DatasetConfig = ChatmlDataset | z.output<typeof completionDatasetSchema>;
 
 /** A complete configuration: defaults filled in, aliases and shorthands resolved, all paths absolute. */
