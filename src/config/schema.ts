@@ -143,7 +143,10 @@ export const trainConfigSchema = z.strictObject({
     .describe(
       "true: go on from this run's newest checkpoint in output_dir, an error without one; auto: the same, but start anew without one; or the path of a checkpoint.",
     ),
-  threads: count().max(MOST_THREADS).optional().describe("Processor threads; without, one for each processor of this process."),
+  threads: count()
+    .max(MOST_THREADS)
+    .optional()
+    .describe("Processor threads; without, one for each processor of this process."),
 });
 
 /** What a configuration file may say: every key of the schema, defaults left out. */

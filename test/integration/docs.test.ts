@@ -16,30 +16,25 @@ import { commandProblem, ourCommands, unknownNames } from "../unit/helpers/shell
 const blocks = documents().flatMap((path) => codeBlocks(path));
 const blocksOf = (language: string): CodeBlock[] => blocks.filter((block) => block.language === language);
 
-test("shell blocks hold command lines that the CLI takes", () => {
-  const problems: string[] = [];
-  let checked = 0;
-  for (const { where, text } of blocksOf("sh"))
-    for (const command of ourCommands(text)) {
-      checked += 1;
-      const problem = commandProblem(command);
-      if (problem !== undefined) problems.push(`${where}: ${command.join(" ")}: ${problem}`);
-    }
+/** Checks every command of the blocks; `problemOf` says what is wrong, or nothing. */
+function checkCommands(language: string, problemOf: (command: string[]) => string | undefined): void {
+  const commands = blocksOf(language).flatMap(({ where, text }) =>
+    ourCommands(text).map((command) => ({ where, command })),
+  );
+  const problems = commands.flatMap(({ where, command }) => {
+    const problem = problemOf(command);
+    return problem === undefined ? [] : [`${where}: ${command.join(" ")}: ${problem}`];
+  });
   assert.deepEqual(problems, []);
-  assert.ok(checked >= 20, `only ${checked} commands were found`);
+  assert.ok(commands.length >= 20, `only ${commands.length} commands were found`);
+}
+
+test("shell blocks hold command lines that the CLI takes", () => {
+  checkCommands("sh", commandProblem);
 });
 
 test("synopses and indented commands name commands and flags that exist", () => {
-  const problems: string[] = [];
-  let checked = 0;
-  for (const { where, text } of blocksOf("indented"))
-    for (const command of ourCommands(text)) {
-      checked += 1;
-      const unknown = unknownNames(command);
-      if (unknown.length > 0) problems.push(`${where}: ${command.join(" ")}: ${unknown.join(", ")}`);
-    }
-  assert.deepEqual(problems, []);
-  assert.ok(checked >= 20, `only ${checked} commands were found`);
+  checkCommands("indented", (command) => unknownNames(command).join(", ") || undefined);
 });
 
 test("YAML blocks are configurations, pipelines or tasks that are taken", () => {
