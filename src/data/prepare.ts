@@ -69,8 +69,8 @@ type Counts = PrepareManifest["counts"];
 /**
  * Turns PubMedQA into training rows and, on request, a held-out set that `medilora eval --data` reads.
  *
- * The hold-out is stratified, the shares of its labels are those of the whole; which records it takes depends on their ids and the seed,
- * not on the order of the file. Both files keep the file's order. `<output>.dropped.jsonl` lists each record that was
+ * The hold-out is stratified: the shares of its labels are those of the whole. Which records it takes depends on their
+ * ids and the seed, not on the order of the file. Both files keep the file's order. `<output>.dropped.jsonl` lists each record that was
  * left out, `{id, input, reason}`, without its text. Everything written has mode 0600 and appears only when complete.
  *
  * Memory holds one record and the ids of all: with a hold-out, the file is read twice.

@@ -30,8 +30,8 @@ const MAX_ENTRY_CHARS = 16 * 2 ** 20;
 
 /**
  * All records of a PubMedQA file, in the order of the file. Labels lose their case.
- * @throws MediloraError `DATA_EMPTY` when there is none, `DATA_INVALID` with file, number of the record and field, `FILE_NOT_FOUND`,
- *   `FILE_READ`
+ * @throws MediloraError `DATA_EMPTY` when there is none, `DATA_INVALID` with file, number of the record and field,
+ *   `FILE_NOT_FOUND`, `FILE_READ`
  * @see Jin et al. 2019, PubMedQA
  */
 export async function loadPubMedQA(path: string): Promise<PubMedQARecord[]> {

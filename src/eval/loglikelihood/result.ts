@@ -21,7 +21,7 @@ export interface LikelihoodItem {
   /** Without the delimiter that stands in front of each. */
   choices: string[];
   /**
-   * `[choices]`: sum of the natural log-probabilities of the choice's tokens; under choice shuffling the logarithm of the
+   * `[choices]`: sum of the natural log-probabilities of a choice's tokens; under choice shuffling the logarithm of the
    * option's mean probability among the options, over all orders.
    */
   logprobs: number[];
