@@ -11,7 +11,7 @@ import type { TaskDefinition } from "../../dist/eval/define/schema.js";
 import { parsePipeline } from "../../dist/pipeline/load.js";
 import { repoFile } from "../native/helpers.js";
 import { anchors, type CodeBlock, codeBlocks, documents, prose } from "../unit/helpers/markdown.js";
-import { commandProblem, ourCommands, unknownNames } from "../unit/helpers/shellCommands.js";
+import { allFlags, commandProblem, ourCommands, unknownNames } from "../unit/helpers/shellCommands.js";
 
 const blocks = documents().flatMap((path) => codeBlocks(path));
 const blocksOf = (language: string): CodeBlock[] => blocks.filter((block) => block.language === language);
@@ -35,6 +35,25 @@ test("shell blocks hold command lines that the CLI takes", () => {
 
 test("synopses and indented commands name commands and flags that exist", () => {
   checkCommands("indented", (command) => unknownNames(command).join(", ") || undefined);
+});
+
+/** Flags of other programs that the text speaks of: the benches, Slurm, container engines. */
+const FOREIGN = new Set(["--quick", "--cpus-per-task", "--cpus"]);
+
+test("commands and flags inside sentences exist", () => {
+  const known = allFlags();
+  const wrong: string[] = [];
+  for (const path of documents())
+    for (const [, code] of prose(path).matchAll(/`([^`]+)`/g)) {
+      const flag = /^--[a-z-]*[a-z]/.exec(code!)?.[0];
+      const unknown = [
+        ...(flag === undefined || known.has(flag) || FOREIGN.has(flag) ? [] : [flag]),
+        ...ourCommands(code!.replace(/\n/g, " ")).flatMap(unknownNames),
+      ];
+      if (unknown.length > 0) wrong.push(`${path}: ${code}: ${unknown.join(", ")}`);
+    }
+  assert.deepEqual(wrong, []);
+  assert.ok(known.size > 50);
 });
 
 test("YAML blocks are configurations, pipelines or tasks that are taken", () => {

@@ -44,13 +44,21 @@ export function unknownNames([name, ...args]: string[]): string[] {
   let command = programOf(name!);
   const rest = [...args];
   while (command.commands.length > 0 && rest.length > 0) {
-    const choices = rest.shift()!.split("|");
+    const word = rest.shift()!;
+    if (/^(?:<\w+>|\.\.\.)$/.test(word)) return []; // stands for any of the commands
+    const choices = word.split("|");
     const found = choices.map((choice) => command.commands.find((child) => child.name() === choice));
     if (found.includes(undefined)) return found.flatMap((child, i) => (child === undefined ? [choices[i]!] : []));
     command = found[0]!;
   }
   const known = new Set(command.options.map(({ long }) => long).concat("--help", "--version"));
   return (rest.join(" ").match(/--[a-z][a-z-]*/g) ?? []).filter((flag) => !known.has(flag));
+}
+
+/** Every flag of every command. */
+export function allFlags(command: Command = programOf("medilora")): Set<string> {
+  const own = command.options.flatMap(({ long }) => long ?? []);
+  return new Set(["--help", ...own, ...command.commands.flatMap((child) => [...allFlags(child)])]);
 }
 
 function programOf(name: string): Command {
