@@ -29,6 +29,7 @@ export const ERROR_CODES = [
   "TYPE_UNSUPPORTED",
 ] as const;
 
+/** One of {@link ERROR_CODES}. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**

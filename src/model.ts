@@ -17,6 +17,7 @@ export interface LoadModelOptions extends Omit<EngineOptions, "model" | "sequenc
   onProgress?: (fraction: number) => void;
 }
 
+/** How {@link Model.generate} draws an answer. */
 export interface GenerateOptions {
   /** Default "llama-cpp-python-2023", as for evaluations. */
   sampler?: SamplerPreset;
@@ -81,6 +82,7 @@ export class Model implements AsyncDisposable {
     this.#tokenizer.dispose();
   }
 
+  /** {@link Model.dispose}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

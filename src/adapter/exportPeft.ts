@@ -16,6 +16,7 @@ import { ownMetadata } from "./provenance.js";
 import { type ElementType, readExactly, safetensorsHeader } from "./safetensors.js";
 import { allFinite, permuteHeads } from "./tensorBytes.js";
 
+/** What {@link exportPeftAdapter} reads and writes. */
 export interface ExportPeftOptions {
   /** The adapter as GGUF. */
   input: string;

@@ -18,6 +18,7 @@ import { allFinite, permuteHeads, scaledToFloat32 } from "./tensorBytes.js";
 /** GGUF's alignment of tensors, in bytes. */
 const ALIGNMENT = 32;
 
+/** What {@link importPeftAdapter} reads and writes. */
 export interface ImportPeftOptions {
   /** Folder with `adapter_config.json` and `adapter_model.safetensors`. */
   input: string;
@@ -30,6 +31,7 @@ export interface ImportPeftOptions {
   onProgress?: (progress: CountProgress) => void;
 }
 
+/** What an import or export wrote; `bytes` is the size of its tensors' file. */
 export interface ConvertedAdapter {
   bytes: number;
   /** Linear layers that it adapts. */

@@ -6,6 +6,7 @@ import type { CountProgress } from "../native/trainingBinding.js";
 import { requireTexts } from "../util/arguments.js";
 import { mergeProvenance } from "./provenance.js";
 
+/** What {@link mergeAdapter} reads and writes. `threads`: by default one for each processor of this process. */
 export interface MergeOptions {
   /** GGUF base model, or the first part of a split one; F32, F16 or BF16 give the exact merge. */
   base: string;
@@ -24,6 +25,7 @@ export interface MergeOptions {
   onProgress?: (progress: CountProgress) => void;
 }
 
+/** What {@link mergeAdapter} wrote; `bytes` is the size of the output. */
 export interface MergeResult {
   bytes: number;
   /** Tensors that the adapters changed. */

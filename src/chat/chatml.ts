@@ -16,6 +16,7 @@ export interface TextSpan {
   end: number;
 }
 
+/** What {@link renderChatML} marks as learnt. */
 export interface RenderChatMLOptions {
   /** Default `turn`. */
   labelSpan?: LabelSpan;

@@ -8,6 +8,7 @@ import { readYaml } from "./yaml.js";
 
 type Parsed = z.output<typeof trainConfigSchema>;
 
+/** How a training configuration is read. */
 export interface ParseOptions {
   /** Folder that relative paths start from; the working directory by default. */
   baseDir?: string;

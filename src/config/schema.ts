@@ -143,7 +143,10 @@ export const trainConfigSchema = z.strictObject({
     .describe(
       "true: go on from this run's newest checkpoint in output_dir, an error without one; auto: the same, but start anew without one; or the path of a checkpoint.",
     ),
-  threads: count().max(MOST_THREADS).optional().describe("Processor threads; without, one for each physical core."),
+  threads: count()
+    .max(MOST_THREADS)
+    .optional()
+    .describe("Processor threads; without, one for each processor of this process."),
 });
 
 /** What a configuration file may say: every key of the schema, defaults left out. */
@@ -152,7 +155,9 @@ export type TrainConfigInput = Partial<z.input<typeof trainConfigSchema>>;
 type Parsed = z.output<typeof trainConfigSchema>;
 type ChatmlDataset = Required<z.output<typeof chatmlDatasetSchema>>;
 
+/** Shape of a Llama model to train from random initialisation; sizes are counts of weights, heads, blocks or tokens. */
 export type ModelConfig = z.output<typeof modelConfigSchema>;
+/** A data set of a checked configuration: conversations (`chatml`) or plain texts (`completion`), in JSON lines. */
 export type DatasetConfig = ChatmlDataset | z.output<typeof completionDatasetSchema>;
 
 /** A complete configuration: defaults filled in, aliases and shorthands resolved, all paths absolute. */

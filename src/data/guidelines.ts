@@ -17,6 +17,7 @@ import { blanks } from "./text/blanks.js";
 import { characters } from "./text/characters.js";
 import { applyRules, type TextRule } from "./text/rule.js";
 
+/** What {@link prepareGuidelines} reads and writes. */
 export interface PrepareGuidelinesOptions extends ProgressOptions {
   /** JSON lines {id, source, title, clean_text, raw_text or text, ...}. */
   input: string;
@@ -34,6 +35,7 @@ export interface SourceCounts {
   characters: number;
 }
 
+/** How the rows of {@link prepareGuidelines} came to be; `bySource` counts documents by publisher. */
 export interface GuidelinesManifest extends Manifest {
   source: FileSource;
   rules: { format: string; clean: string[] };

@@ -21,11 +21,13 @@ export interface TableSource {
   sha256: string;
 }
 
+/** What a preparation read: a file or a table. */
 export type ManifestSource = FileSource | TableSource;
 
 /** The tokenizer that counted tokens: the model file that holds it. */
 export type ManifestTokenizer = FileSource;
 
+/** A file that a preparation wrote. */
 export interface ManifestOutput {
   kind: string;
   path: string;
@@ -40,7 +42,7 @@ export interface ManifestCounts {
   read: number;
   used: number;
   skipped: Record<string, number>;
-  /** Rows whose id had occurred before and was made unique ({@link UniqueIds}); left out when there is none. */
+  /** Rows whose id had occurred before and got a number behind it; left out when there is none. */
   repeatedIds?: number;
 }
 

@@ -29,6 +29,7 @@ import { stratifiedHoldOut } from "./stratifiedHoldOut.js";
 /** What the assistant's turn holds: `<label>. <long answer>` (the paper) or the bare label. */
 export type PubMedQAAnswer = "label-and-long-answer" | "label";
 
+/** What {@link preparePubMedQA} reads and writes. */
 export interface PreparePubMedQAOptions extends ProgressOptions {
   /** PubMedQA's published JSON. */
   input: string;
@@ -48,6 +49,7 @@ export interface PreparePubMedQAOptions extends ProgressOptions {
   model?: string;
 }
 
+/** Why a record of PubMedQA gave no row. */
 export type SkipReason = "no-label" | "no-long-answer" | "chat-marker" | "over-limit";
 
 /** How PubMedQA's rows came to be. */
@@ -67,13 +69,13 @@ type Counts = PrepareManifest["counts"];
 /**
  * Turns PubMedQA into training rows and, on request, a held-out set that `medilora eval --data` reads.
  *
- * The hold-out is stratified, see {@link stratifiedHoldOut}; which records it takes depends on their ids and the seed,
- * not on the order of the file. Both files keep the file's order. `<output>.dropped.jsonl` lists each record that was
+ * The hold-out is stratified: the shares of its labels are those of the whole. Which records it takes depends on their
+ * ids and the seed, not on the order of the file. Both files keep the file's order. `<output>.dropped.jsonl` lists each record that was
  * left out, `{id, input, reason}`, without its text. Everything written has mode 0600 and appears only when complete.
  *
  * Memory holds one record and the ids of all: with a hold-out, the file is read twice.
  * @throws MediloraError `ARGUMENT_INVALID`, `ABORTED`, `DATA_EMPTY` when no record is usable, `DATA_INVALID` also when
- *   the file changes between the two passes, `DISK_FULL`, `FILE_WRITE`, what {@link readPubMedQA} throws, and with
+ *   the file changes between the two passes, `DISK_FULL`, `FILE_WRITE`, what {@link loadPubMedQA} throws, and with
  *   `model` what opening its tokenizer throws
  */
 export async function preparePubMedQA(options: PreparePubMedQAOptions): Promise<PrepareManifest> {

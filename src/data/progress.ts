@@ -1,5 +1,6 @@
 import { MediloraError } from "../errors.js";
 
+/** How far a preparation is: rows read or written so far, by phase. */
 export interface PrepareProgress {
   phase: "read" | "write";
   rows: number;

@@ -2,7 +2,9 @@ import { MediloraError } from "../errors.js";
 import { readText } from "./formats/text.js";
 import type { ChatMessage } from "./rows.js";
 
+/** PubMedQA's answers, in the order of its tables. */
 export const PUBMEDQA_LABELS = ["yes", "no", "maybe"] as const;
+/** An answer of PubMedQA. */
 export type PubMedQALabel = (typeof PUBMEDQA_LABELS)[number];
 
 /** One question of PubMedQA. PQA-U has no label; a missing or blank LONG_ANSWER leaves `longAnswer` out. */
@@ -27,8 +29,10 @@ export const PUBMEDQA_SYSTEM_PROMPT =
 const MAX_ENTRY_CHARS = 16 * 2 ** 20;
 
 /**
- * All records of a PubMedQA file, in the order of the file (see {@link readPubMedQA}).
- * @throws MediloraError `DATA_EMPTY` when there is none, and what {@link readPubMedQA} throws
+ * All records of a PubMedQA file, in the order of the file. Labels lose their case.
+ * @throws MediloraError `DATA_EMPTY` when there is none, `DATA_INVALID` with file, number of the record and field,
+ *   `FILE_NOT_FOUND`, `FILE_READ`
+ * @see Jin et al. 2019, PubMedQA
  */
 export async function loadPubMedQA(path: string): Promise<PubMedQARecord[]> {
   const records: PubMedQARecord[] = [];

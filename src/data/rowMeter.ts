@@ -11,7 +11,7 @@ export interface RowSizes {
   characters: number;
   /** As training reads them: ChatML's markers, BOS and EOS counted in. Left out without a tokenizer. */
   tokens?: number;
-  /** Rows by label; empty where no row has one, and where labels are many or long ({@link RowMeter}). */
+  /** Rows by label; empty where no row has one, and where labels are many or long (over 32, or over 40 characters). */
   labels: Record<string, number>;
   /** Rows with a label, where these are not listed. */
   labelled?: number;

@@ -6,6 +6,7 @@ import { readLines } from "./formats/text.js";
 export const CHAT_ROLES = ["system", "user", "assistant"] as const;
 export type ChatRole = (typeof CHAT_ROLES)[number];
 
+/** A turn of a conversation. */
 export interface ChatMessage {
   role: ChatRole;
   content: string;
@@ -24,6 +25,7 @@ export interface CompletionRow {
   text: string;
 }
 
+/** A row of a training file: a conversation or a plain text. */
 export type TrainingRow = ChatRow | CompletionRow;
 
 /** A row and where it stands in its file. */
@@ -35,6 +37,7 @@ export interface RowLine {
   number: number;
 }
 
+/** True for a conversation, false for a plain text. */
 export function isChatRow(row: TrainingRow): row is ChatRow {
   return "messages" in row;
 }

@@ -17,6 +17,7 @@ import { characters } from "./text/characters.js";
 import { applyRules } from "./text/rule.js";
 import { LineJoiner, type Strip, stripRule, unicode } from "./textbookText.js";
 
+/** What {@link prepareTextbook} reads, strips and writes. */
 export interface PrepareTextbookOptions extends ProgressOptions {
   /** Text files, one a book, or folders with such files (`*.txt`, by name). */
   inputs: readonly string[];
@@ -28,6 +29,7 @@ export interface PrepareTextbookOptions extends ProgressOptions {
   model?: string;
 }
 
+/** How the rows of {@link prepareTextbook} came to be. */
 export interface TextbookManifest extends Manifest {
   source: FileSource[];
   rules: { format: string; rows: string; clean: string[] };
@@ -35,7 +37,8 @@ export interface TextbookManifest extends Manifest {
   lines: LineCounts;
 }
 
-interface LineCounts {
+/** Lines by what became of them. */
+export interface LineCounts {
   read: number;
   empty: number;
   joined: number;

@@ -13,6 +13,7 @@ import type { AnswerEngine, EvaluationRuntime } from "./runtime.js";
 import { type SamplerStep, sampleSeed } from "./samplers.js";
 import { type CutPrompt, truncateLeft } from "./truncate.js";
 
+/** How far an evaluation by generated answers is. */
 export interface EvaluationProgress {
   /** Questions with an answer, stored ones counted in; where a strategy wants several answers, all answers. */
   done: number;

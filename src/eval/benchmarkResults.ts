@@ -4,6 +4,7 @@ import type { EvaluationResult } from "./evaluationResult.js";
 import { compareLikelihoods, type LikelihoodComparison } from "./loglikelihood/compare.js";
 import type { LikelihoodResult } from "./loglikelihood/result.js";
 
+/** Scores of a model on a benchmark, of either kind. */
 export type BenchmarkResult = EvaluationResult | LikelihoodResult;
 
 /** A row of a comparison, whatever the kind of task: `accuracy` and `valid_rate` are of generated answers. */

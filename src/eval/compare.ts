@@ -6,6 +6,7 @@ import { taskId } from "./task.js";
 /** A share of the first result less that of the second, with its 95% interval. */
 export type Difference = Interval & { difference: number };
 
+/** Two models on the same questions, by generated answers; differences are the first's less the second's. */
 export interface EvaluationComparison {
   /** Questions that both answered. */
   n: number;

@@ -9,6 +9,7 @@ import { prepareQuestions } from "./questions.js";
 import type { GenerationTask } from "./task.js";
 import { findTask, isLikelihood } from "./tasks/index.js";
 
+/** Which training rows {@link checkBenchmarks} reads. */
 export interface ContaminationCheckOptions extends ProgressOptions {
   /** Files of training rows (JSON lines), which are streamed once for all benchmarks. */
   training: readonly string[];

@@ -13,6 +13,7 @@ import { type EvaluationStrategy, strategyLabel } from "./strategies/strategy.js
 import type { GenerationTask } from "./task.js";
 import { findTask, isLikelihood } from "./tasks/index.js";
 
+/** Whose requests {@link dumpRequests} writes. */
 export interface DumpRequestsOptions {
   task: string | GenerationTask | LikelihoodTask | TaskGroup;
   /** As for evaluating the task. */

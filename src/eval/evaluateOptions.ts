@@ -8,6 +8,7 @@ import type { EmbeddingProgress } from "./strategies/embeddings.js";
 import type { EvaluationStrategy } from "./strategies/strategy.js";
 import type { GenerationTask } from "./task.js";
 
+/** What {@link evaluate} asks, of which model, and how. */
 export interface EvaluateOptions {
   /** Path of a GGUF model. */
   model: string;

@@ -20,11 +20,13 @@ export interface FileIdentity {
   bytes: number;
 }
 
+/** An adapter that a result depends on. */
 export interface AdapterIdentity extends FileIdentity {
   /** Multiplies the adapter's own alpha / r. */
   scale: number;
 }
 
+/** A question with its answer. */
 export interface EvaluationItem {
   id: string;
   /** What the model was given, as text. */
@@ -58,6 +60,7 @@ export interface EvaluationIntervals {
   macroF1: Interval;
 }
 
+/** What an evaluation took. */
 export interface EvaluationTimings {
   /** Questions that this run asked. */
   asked: number;

@@ -1,11 +1,13 @@
 import { MediloraError } from "../errors.js";
 import { SeededRandom } from "../util/random.js";
 
+/** Both ends of an interval, `low` <= `high`; of a share between 0 and 1, of a difference between -1 and 1. */
 export interface Interval {
   low: number;
   high: number;
 }
 
+/** How often and from which seed a bootstrap draws. */
 export interface BootstrapOptions {
   /** Number of resamples; 10000 by default. */
   resamples?: number;

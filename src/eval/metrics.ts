@@ -1,11 +1,13 @@
 import { MediloraError } from "../errors.js";
 
+/** A question's right label and the predicted one. */
 export interface ScoredItem {
   readonly gold: string;
   /** The extracted label; null when the response was invalid. */
   readonly predicted: string | null;
 }
 
+/** Scores of one label; shares between 0 and 1. */
 export interface LabelMetrics {
   /** Right among those predicted so; 0 when never predicted. */
   precision: number;
@@ -21,12 +23,15 @@ export interface LabelMetrics {
 
 /** All rates are shares in 0..1. */
 export interface ClassificationMetrics {
+  /** Items. */
   n: number;
+  /** Items whose label is the right one. */
   correct: number;
   /** correct / n: an invalid answer is wrong. */
   accuracy: number;
   /** Items with a valid answer. */
   valid: number;
+  /** valid / n. */
   validRate: number;
   /** correct / valid; null when no answer is valid. */
   accuracyOfValid: number | null;

@@ -14,6 +14,7 @@ export type SamplerStep =
   /** Takes the likeliest token. */
   | { type: "greedy" };
 
+/** A name of {@link SAMPLER_PRESETS}. */
 export type SamplerPreset = "llama-cpp-python-2023" | "llama-cpp-python" | "llama.cpp" | "greedy";
 
 /** The paper's. */

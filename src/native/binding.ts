@@ -21,6 +21,7 @@ export interface JobOptions<Progress> {
   onProgress?: (progress: Progress) => void;
 }
 
+/** llama.cpp as the addon has it; `llamaCpp` is its release, `devices` those of ggml. */
 export interface SystemInfo {
   llamaCpp: string;
   /** Whether llama.cpp is in libraries of its own or was compiled into the addon. */
@@ -31,6 +32,7 @@ export interface SystemInfo {
   devices: Array<{ name: string; description: string }>;
 }
 
+/** Kind of a model's tokenizer, by llama.cpp's names. */
 export type VocabType = "none" | "spm" | "bpe" | "wpm" | "ugm" | "rwkv" | "plamo2" | "other";
 
 /** Token ids are null where the vocabulary has no such token. */
@@ -45,13 +47,16 @@ export interface VocabInfo {
   type: VocabType;
 }
 
+/** A GGUF adapter and the weight of its part. */
 export interface AdapterOptions {
   path: string;
   /** Multiplies the adapter's own alpha / r; 1 when left out. */
   scale?: number;
 }
 
+/** Type of the key-value cache: f16, or f32 at twice the memory. */
 export type KvType = "f16" | "f32";
+/** Whether llama.cpp's flash attention is used; auto: where the backend has it. */
 export type FlashAttention = "auto" | "on" | "off";
 
 export interface EngineOpenOptions extends JobOptions<LoadProgress> {
@@ -97,6 +102,7 @@ export interface GenerateRequest {
   stopStrings?: readonly string[];
 }
 
+/** An answer with its tokens and their log-probabilities. */
 export interface GenerateResult {
   type: "result";
   /** Which request this answers; results come in the order in which the requests end. */
@@ -257,6 +263,7 @@ export interface GemmBench {
   ratioToGgml: number;
 }
 
+/** The kernel of the matrix products. */
 export interface GemmInfo {
   kernel: GemmKernel;
   /** All that run here, fastest first. */

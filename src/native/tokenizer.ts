@@ -70,6 +70,7 @@ export class NativeTokenizer implements Tokenizer, AsyncDisposable {
     callNative(() => native().vocabDispose(this.#handle));
   }
 
+  /** {@link NativeTokenizer.dispose}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
   }

@@ -90,6 +90,7 @@ export interface TrainerMemory {
   buffers: number;
 }
 
+/** How much is done, of how much; each option says of what. */
 export interface CountProgress {
   done: number;
   total: number;

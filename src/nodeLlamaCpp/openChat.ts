@@ -3,6 +3,7 @@ import type { Llama, LlamaChatSession, LlamaContext, LlamaModel } from "node-lla
 import { MediloraError } from "../errors.js";
 import { importNodeLlamaCpp, type NodeLlamaCpp } from "./importModule.js";
 
+/** An adapter and its weight. */
 export interface AdapterFile {
   /** A GGUF adapter, as `medilora train` writes it. */
   path: string;
@@ -10,6 +11,7 @@ export interface AdapterFile {
   scale?: number;
 }
 
+/** What {@link openChat} opens. */
 export interface ChatOptions {
   /** GGUF model: a merged or quantised one, or the base of `adapters`. */
   model: string;
@@ -32,6 +34,7 @@ export interface Chat extends AsyncDisposable {
   readonly session: LlamaChatSession;
   readonly context: LlamaContext;
   readonly model: LlamaModel;
+  /** Frees what was opened for the chat; a `llama` of the app's stays open. */
   dispose(): Promise<void>;
 }
 

@@ -16,6 +16,7 @@ export interface Pipeline extends PipelineConfig {
   source: string;
 }
 
+/** How a pipeline's file is read. */
 export interface ParsePipelineOptions {
   /** Folder that relative paths start from; the working directory by default. */
   baseDir?: string;

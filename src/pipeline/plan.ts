@@ -8,6 +8,7 @@ import type { PipelineOptions } from "./run.js";
 import { inStep, Session } from "./session.js";
 import type { Step } from "./step.js";
 
+/** A step of a pipeline, and whether a run would do it. */
 export interface PlannedStep {
   id: string;
   state: "up-to-date" | "to-do" | "resume";

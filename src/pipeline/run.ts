@@ -20,20 +20,24 @@ export type PipelineProgress =
   | { type: "warning"; step?: string; message: string }
   | { type: "done"; step: string; seconds: number; outputs: string[] };
 
+/** How {@link runPipeline} runs. */
 export interface PipelineOptions {
   /** A step's id, or the first part of it ("train"): it and what follows is done again even where nothing changed. */
   from?: string;
   /** Stops in order: training saves a checkpoint, answers are kept, and the next run goes on. */
   signal?: AbortSignal;
+  /** Called as each step is looked at, begins, goes on and ends. */
   onProgress?: (progress: PipelineProgress) => void;
 }
 
+/** What {@link runPipeline} made. */
 export interface PipelineResult {
   workDir: string;
   /** The trained model: quantised where the pipeline says so, else merged. */
   model: string;
   /** The page, where the pipeline asks for one. */
   report?: string;
+  /** In their order; `seconds` is 0 for a step that was up to date. */
   steps: Array<{ id: string; state: "done" | "up-to-date"; seconds: number; outputs: string[] }>;
 }
 

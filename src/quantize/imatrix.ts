@@ -13,6 +13,7 @@ import { sha256Bytes, sha256Text } from "../util/hash.js";
 import { lockFile } from "../util/lock.js";
 import { type ChunkedText, loadChunkedText, type TextOptions } from "./textTokens.js";
 
+/** What {@link makeImatrix} reads and writes. */
 export interface ImatrixOptions extends TextOptions {
   /** The importance matrix, GGUF. What a stopped run has done stays in `<output>.partial`. */
   output: string;
@@ -20,6 +21,7 @@ export interface ImatrixOptions extends TextOptions {
   onProgress?: (progress: CountProgress) => void;
 }
 
+/** What {@link makeImatrix} wrote: `chunks` of `chunkSize` tokens each, in a file of `bytes`. */
 export interface ImatrixResult {
   bytes: number;
   /** Tensors that the matrix speaks of. */

@@ -15,6 +15,7 @@ import {
 } from "./perplexityStatistics.js";
 import { type ChunkedText, loadChunkedText, type TextOptions } from "./textTokens.js";
 
+/** What {@link measurePerplexity} reads. */
 export interface PerplexityOptions extends TextOptions {
   /** Path of a model of the same vocabulary to compare with: the float model that this one was quantised from. */
   against?: string;
@@ -22,9 +23,11 @@ export interface PerplexityOptions extends TextOptions {
   scoresFile?: string;
   /** Begins a scores file anew, also one of another run. Default false. */
   overwrite?: boolean;
+  /** Called after each chunk. */
   onProgress?: (progress: PerplexityProgress) => void;
 }
 
+/** How far a measurement of perplexity is. */
 export interface PerplexityProgress {
   /** Chunks finished so far, and in all. */
   done: number;

@@ -11,6 +11,7 @@ export interface TensorTypeRule {
   type: string;
 }
 
+/** What {@link quantize} reads and writes. `threads`: by default one for each processor of this process. */
 export interface QuantizeOptions {
   /** GGUF model in F32, F16 or BF16; of a split model the first part. */
   input: string;
@@ -34,6 +35,7 @@ export interface QuantizeOptions {
   onProgress?: (progress: CountProgress) => void;
 }
 
+/** What {@link quantize} wrote. */
 export interface QuantizeResult {
   /** Of the output. */
   bytes: number;

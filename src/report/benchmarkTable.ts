@@ -17,6 +17,7 @@ import { formatCount, formatP, formatPercent, formatPoints } from "./format.js";
 import { cleanMean, cleanScore, formatScore, likelihoodRunLine } from "./likelihoodTable.js";
 import { markdownTable, renderTable, type TableOptions } from "./table.js";
 
+/** How {@link benchmarkTable} and {@link benchmarkMarkdown} compare. */
 export interface BenchmarkTableOptions extends TableOptions {
   /** Index of the column that the others are compared with; default 0. */
   reference?: number;

@@ -13,6 +13,7 @@ import {
 export { lossCurveTerminal, type TerminalPlotOptions } from "./lossCurveTerminal.js";
 export type { LossPoint } from "./lossScale.js";
 
+/** How {@link lossCurveSvg} draws. */
 export interface LossCurveOptions {
   title: string;
   /** Pixels. */

@@ -1,6 +1,7 @@
 import { MediloraError } from "../errors.js";
 import { type LossPoint, lossRanges, type Range, tickDigits, validationPoints, type XY } from "./lossScale.js";
 
+/** How {@link lossCurveTerminal} draws. */
 export interface TerminalPlotOptions {
   /** Columns of the terminal, axis labels included. */
   width: number;

@@ -7,6 +7,7 @@ export interface TableColumn {
   align?: "left" | "right" | "center";
 }
 
+/** How a table is drawn as text. */
 export interface TableOptions {
   /** Box-drawing lines, the default; without, ASCII. */
   unicode?: boolean;

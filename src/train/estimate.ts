@@ -9,14 +9,18 @@ import { loadTokenizedData } from "./train.js";
 
 /** What a training run will take. */
 export interface TrainingEstimate {
+  /** Optimizer steps of the whole run. */
   steps: number;
+  /** Rows, or pieces of long documents, that are trained on. */
   samples: number;
   /** Tokens of one epoch. */
   tokens: number;
+  /** Those of them that carry loss. */
   labelTokens: number;
   trainableParameters: number;
   memory: MemoryPlan;
   secondsPerStep: number;
+  /** Of all steps, without validation. */
   totalSeconds: number;
   tokensPerSecond: number;
   /** What the configuration asks for and this amount of data cannot give. */

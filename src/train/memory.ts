@@ -8,8 +8,11 @@ import { formatBytes } from "../report/format.js";
 export interface MemoryPlan {
   /** Of the whole process at its peak, the mapped base included. */
   peak: number;
+  /** Of the base, which is mapped from its file. */
   weights: number;
+  /** Trainable weights, their gradients and the optimizer's state. */
   parameters: number;
+  /** Activations and scratch of a micro-batch. */
   buffers: number;
   /** Whether activations are computed again instead of kept. */
   checkpointing: boolean;

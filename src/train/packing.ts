@@ -4,6 +4,7 @@ import { SeededRandom } from "../util/random.js";
 /** The label of a position that predicts nothing, as in PyTorch's cross-entropy. */
 export const IGNORE_LABEL = -100;
 
+/** A training row as tokens; `n` is their number. */
 export interface TokenizedSample {
   /** [n] token ids. */
   readonly tokens: Int32Array;

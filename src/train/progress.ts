@@ -21,6 +21,7 @@ export type TrainProgress =
   | { type: "checkpoint"; step: number; path: string }
   | { type: "warning"; message: string };
 
+/** An optimizer step: `loss` is the mean over its labelled tokens, in nats; `epoch` a fraction; times in seconds. */
 export interface TrainStep {
   type: "step";
   /** Counted from 1. */

@@ -15,12 +15,15 @@ import type { TrainingPlan } from "./plan.js";
 import type { LossPoint, TrainProgress } from "./progress.js";
 import { learningRate } from "./schedule.js";
 
+/** How {@link train} reports and stops. */
 export interface TrainOptions {
   /** Stops within a micro-batch; a checkpoint of the last whole step is written first. */
   signal?: AbortSignal;
+  /** Called at the start, after each logged step, validation and checkpoint, and for warnings. */
   onProgress?: (progress: TrainProgress) => void;
 }
 
+/** What {@link train} wrote; `bytes` is the size of `output`. */
 export interface TrainResult {
   /** `adapter.gguf`, or `model.gguf` when all weights were trained; in output_dir. */
   output: string;

@@ -15,6 +15,7 @@ export interface MimicInput {
   database?: Omit<PostgresOptions, "signal">;
 }
 
+/** What {@link prepareMimic} reads, keeps and writes. */
 export interface PrepareMimicOptions extends ProgressOptions {
   input: MimicInput;
   /** Completion rows, JSON lines; `<output>.manifest.json` and `<output>.documents.jsonl` stand beside it. */
@@ -29,6 +30,7 @@ export interface PrepareMimicOptions extends ProgressOptions {
   model?: string;
 }
 
+/** How the rows of {@link prepareMimic} came to be; `characters` counts UTF-16 code units of the used notes. */
 export interface MimicManifest extends Manifest {
   source: ManifestSource;
   rules: { format: string; categories: string[]; sections: string[]; clean: string[] };
@@ -85,6 +87,7 @@ export async function prepareMimic(options: PrepareMimicOptions): Promise<MimicM
   });
 }
 
+/** Which note {@link explainMimic} shows. */
 export interface ExplainMimicOptions extends Pick<PrepareMimicOptions, "input" | "sections" | "signal"> {
   /** The note's row_id; its category does not matter. */
   rowId: string;

@@ -18,6 +18,7 @@ export const SECTION_NAMES = [
   "discharge_instructions",
 ] as const;
 
+/** A section of a discharge summary: one of {@link SECTION_NAMES}. */
 export type SectionName = (typeof SECTION_NAMES)[number];
 
 /** `other` is a section that is never kept: it ends the one before. */

@@ -6,6 +6,7 @@ import { isMediloraError, MediloraError } from "../../errors.js";
 import type { TableSource } from "../manifest.js";
 import { ERROR_FLAG, type Note, type NoteFilter, type NoteSource, skipReason } from "./notes.js";
 
+/** A table of notes in PostgreSQL. It is read by a cursor, and nothing is written to the database. */
 export interface PostgresOptions {
   /** `postgres://user@host/database`; a password is better left to PGPASSWORD or ~/.pgpass. */
   url: string;

@@ -9,6 +9,7 @@ import { likelihoodTask } from "./likelihood.js";
 import { type GenerationDefinition, type LikelihoodDefinition, type ParsedTask, taskSchema } from "./schema.js";
 import { parseTemplate } from "./template.js";
 
+/** A checked benchmark of one's own, ready for {@link evaluate} or {@link evaluateLikelihood}. */
 export type DefinedTask = GenerationTask<DefinedQuestion> | LikelihoodTask;
 
 /**

@@ -72,7 +72,9 @@ export const likelihoodSchema = z.strictObject({
 
 export const taskSchema = z.discriminatedUnion("kind", [generationSchema, likelihoodSchema]);
 
+/** A benchmark whose answers are generated, as its YAML file says it; {@link defineTask} makes a task of it. */
 export type GenerationDefinition = z.input<typeof generationSchema>;
+/** A benchmark whose choices are scored, as its YAML file says it; {@link defineTask} makes a task of it. */
 export type LikelihoodDefinition = z.input<typeof likelihoodSchema>;
 /** A task as one declarative object; a YAML task file holds the same keys. */
 export type TaskDefinition = GenerationDefinition | LikelihoodDefinition;

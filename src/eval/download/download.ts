@@ -12,6 +12,7 @@ import { type FetchedFile, fetchFile } from "./fetchFile.js";
 import { writePubMedQATestSet } from "./pubmedqaTestSet.js";
 import { type DownloadSource, downloadSource } from "./sources.js";
 
+/** Which benchmarks {@link downloadBenchmarks} fetches, and where to. */
 export interface DownloadOptions {
   /** Names of built-in tasks and groups. */
   tasks: readonly string[];
@@ -20,9 +21,11 @@ export interface DownloadOptions {
   /** Base URL of a mirror that holds the same files under their names in the folder, instead of their publishers. */
   mirror?: string;
   signal?: AbortSignal;
+  /** Bytes of a file so far; `total` is undefined where the server does not say it. */
   onProgress?: (progress: { file: string; bytes: number; total: number | undefined }) => void;
 }
 
+/** What {@link downloadBenchmarks} fetched and what it left. */
 export interface Downloaded {
   files: FetchedFile[];
   /** Tasks whose file was there already. */

@@ -16,6 +16,7 @@ export interface FetchFileOptions {
   onProgress?: ((bytes: number, total: number | undefined) => void) | undefined;
 }
 
+/** A file that was fetched. */
 export interface FetchedFile {
   path: string;
   url: string;

@@ -4,6 +4,7 @@ import { checkStrategy, type EvaluationStrategy } from "../strategies/strategy.j
 import { findTask, isLikelihood } from "../tasks/index.js";
 import type { LikelihoodTask, TaskGroup } from "./task.js";
 
+/** How far an evaluation by log-likelihood is. */
 export interface LikelihoodProgress {
   /** Questions with a score, stored ones counted in; under choice shuffling, orders of questions. */
   done: number;
@@ -27,6 +28,7 @@ type CommonOptions = Pick<
   | "signal"
 >;
 
+/** What {@link evaluateLikelihood} scores, of which model, and how. */
 export interface LikelihoodOptions extends CommonOptions {
   /** A task's or group's name, or a task of one's own. */
   task: string | LikelihoodTask | TaskGroup;

@@ -12,6 +12,7 @@ import type { PreparedChoices, PreparedTask } from "./prepare.js";
 import type { StoredScore } from "./storedScore.js";
 import type { LikelihoodMetric } from "./task.js";
 
+/** A question with the log-likelihoods of its choices. */
 export interface LikelihoodItem {
   task: string;
   id: string;
@@ -20,11 +21,11 @@ export interface LikelihoodItem {
   /** Without the delimiter that stands in front of each. */
   choices: string[];
   /**
-   * [choices]: sum of the natural log-probabilities of the choice's tokens; under choice shuffling the logarithm of the
+   * `[choices]`: sum of the natural log-probabilities of a choice's tokens; under choice shuffling the logarithm of the
    * option's mean probability among the options, over all orders.
    */
   logprobs: number[];
-  /** [choices]: whether each of its tokens was the likeliest one, in every order. */
+  /** `[choices]`: whether each of its tokens was the likeliest one, in every order. */
   isGreedy: boolean[];
   /** The choice that the task's headline takes; null when there is none. */
   chosen: number | null;
@@ -33,12 +34,14 @@ export interface LikelihoodItem {
   scores: Partial<Record<LikelihoodMetric, number>>;
 }
 
+/** A metric over the questions of a task: its mean, standard error and interval. */
 export interface MetricScore extends MeanScore {
   metric: LikelihoodMetric;
   /** Wilson's 95% interval; null for mc2, which is no proportion. */
   interval: Interval | null;
 }
 
+/** Scores on one task; of a group each task has its own. */
 export interface TaskScore {
   name: string;
   version: number;

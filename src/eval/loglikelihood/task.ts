@@ -21,7 +21,11 @@ export interface ChoiceQuestion {
   /** The question's own words, by which similar ones are found and equal ones told; default: its context. */
   text?: string;
   /** Of a question whose choices are the letters of options that its context shows; `context` shows others in their place. */
-  lettered?: { options: readonly string[]; context(options: readonly string[]): string };
+  lettered?: {
+    options: readonly string[];
+    /** The context with these options behind the letters. */
+    context(options: readonly string[]): string;
+  };
 }
 
 /**

@@ -17,6 +17,7 @@ export interface EvaluationStrategy {
   chainOfThought?: { maxTokens?: number };
 }
 
+/** Solved examples in front of each question: those whose questions are nearest by their embeddings. */
 export interface NeighbourOptions {
   /** File in the task's own format, with answers; for a group of tasks, the folder that holds one of each. */
   train: string;

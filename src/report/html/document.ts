@@ -20,6 +20,7 @@ import { STYLE } from "./style.js";
 import { summaryOf } from "./summary.js";
 import { trainingSection } from "./trainingSection.js";
 
+/** What stands on the page of {@link evaluationReport} besides the results. */
 export interface EvaluationReportOptions {
   /** Trainings whose loss curves are shown; `readTrainingRun` reads one. */
   trainingRuns?: readonly TrainingRun[];
