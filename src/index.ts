@@ -12,6 +12,7 @@ export {
   type TrainConfig,
   type TrainConfigInput,
 } from "./config/schema.js";
+export { Dashboard, type DashboardOptions, startDashboard } from "./dashboard/dashboard.js";
 export { type GuidelinesManifest, type PrepareGuidelinesOptions, prepareGuidelines } from "./data/guidelines.js";
 export {
   type ExplainMimicOptions,
@@ -103,12 +104,13 @@ export { type BenchmarkTableOptions, benchmarkMarkdown, benchmarkTable } from ".
 export { questionsCsv, resultsCsv } from "./report/csv.js";
 export { evaluationMarkdown, evaluationTable } from "./report/evaluationTable.js";
 export { type EvaluationReportOptions, evaluationReport, writeEvaluationReport } from "./report/html/document.js";
+export { trainingPage } from "./report/html/trainingPage.js";
 export { likelihoodMarkdown, likelihoodTable } from "./report/likelihoodTable.js";
 export { type LossCurveOptions, lossCurveSvg, lossCurveTerminal } from "./report/lossCurve.js";
 export { perplexityTable } from "./report/perplexityTable.js";
 export { readTrainingRun, type TrainingRun } from "./report/trainingRun.js";
 export { planTraining, type TrainingEstimate } from "./train/estimate.js";
 export type { MemoryPlan } from "./train/memory.js";
-export type { LossPoint, TrainProgress, TrainStep } from "./train/progress.js";
+export type { LossPoint, MetricLine, SampleGeneration, TrainProgress, TrainStep } from "./train/progress.js";
 export type { TrainOptions, TrainResult } from "./train/run.js";
 export { train } from "./train/train.js";

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { MediloraError } from "../../errors.js";
 import { gather } from "../options.js";
 import type { CliContext } from "../run.js";
 
@@ -14,8 +15,8 @@ interface ReportFlags {
 /** `medilora report`: results that were kept as JSON as one HTML page. */
 export function reportCommand(command: Command, { out }: CliContext): Command {
   return command
-    .description("make an HTML page of evaluation results")
-    .argument("<results...>", "JSON files that `medilora eval --json` printed")
+    .description("make an HTML page of evaluation results, of trainings or of both")
+    .argument("[results...]", "JSON files that `medilora eval --json` printed; may be left out with --train")
     .requiredOption("--output <file>", "HTML file to write")
     .option("--train <output_dir>", "show a training's loss curve; may be repeated", gather(String))
     .option("--title <text>", "title of the page")
@@ -23,10 +24,12 @@ export function reportCommand(command: Command, { out }: CliContext): Command {
     .option("--questions-csv <file>", "also write every question and answer as CSV")
     .option("--json", "print the names of the written files as JSON")
     .action(async (paths: string[], flags: ReportFlags) => {
-      const [{ readResults }, { readTrainingRun }, { reportPage }, { writeFileAtomic }, csv] = await Promise.all([
+      checkFlags(paths, flags);
+      const [{ readResults }, { readTrainingRun }, { reportPage }, { trainingPage }, atomic, csv] = await Promise.all([
         import("../../report/readResults.js"),
         import("../../report/trainingRun.js"),
         import("../../report/html/document.js"),
+        import("../../report/html/trainingPage.js"),
         import("../../util/atomicFile.js"),
         import("../../report/csv.js"),
       ]);
@@ -34,13 +37,29 @@ export function reportCommand(command: Command, { out }: CliContext): Command {
       const results = (await Promise.all(paths.map(readResults))).flat();
       const trainingRuns = await Promise.all(train.map(readTrainingRun));
       const files: Array<[path: string | undefined, make: () => string]> = [
-        [output, () => reportPage(results, { trainingRuns, title })],
+        [
+          output,
+          () => (paths.length === 0 ? trainingPage(trainingRuns, title) : reportPage(results, { trainingRuns, title })),
+        ],
         [csvFile, () => csv.scoresCsv(results)],
         [questionsFile, () => csv.answersCsv(results)],
       ];
-      for (const [path, make] of files) if (path !== undefined) await writeFileAtomic(path, make());
+      for (const [path, make] of files) if (path !== undefined) await atomic.writeFileAtomic(path, make());
       const written = files.flatMap(([path]) => path ?? []);
       if (flags.json) out.json({ results: results.length, files: written });
-      else out.data(`${written.join(", ")}: ${results.length} results`);
+      else
+        out.data(
+          `${written.join(", ")}: ${paths.length === 0 ? `${train.length} trainings` : `${results.length} results`}`,
+        );
     });
+}
+
+/** Without results there must be a training to show, and nothing is there for the tables. */
+function checkFlags(paths: readonly string[], { train = [], csv, questionsCsv }: ReportFlags): void {
+  if (paths.length > 0) return;
+  if (train.length === 0 || csv !== undefined || questionsCsv !== undefined)
+    throw new MediloraError(
+      "ARGUMENT_INVALID",
+      "There are no results. Name JSON files of medilora eval --json, or show trainings alone by --train, without --csv.",
+    );
 }
