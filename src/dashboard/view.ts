@@ -57,7 +57,7 @@ export type DashboardMessage =
   | ({ type: "samples" } & DashboardSamples)
   | { type: "note"; text: string };
 
-/** Points of a curve that are kept; more than a screen has columns. */
+/** Points of a curve that are kept; more than a screen has columns. Even, so that thinning keeps both ends. */
 const MOST_POINTS = 4000;
 const MOST_NOTES = 50;
 /** Validations whose samples are kept. */
@@ -92,5 +92,5 @@ export function applyMessage(view: DashboardView, message: DashboardMessage): Da
 /** With every other of the earlier ones when there are too many: a run of any length takes so much memory and no more. */
 function append<T>(list: T[], item: T): T[] {
   list.push(item);
-  return list.length > MOST_POINTS ? list.filter((_, i) => i % 2 === list.length % 2 || i === list.length - 1) : list;
+  return list.length > MOST_POINTS ? list.filter((_, i) => i % 2 === 0) : list;
 }
