@@ -9,7 +9,7 @@ export function dashboardPage(title: string, nonce: string): string {
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">
-<title>${title}</title><link rel="icon" href="data:,">
+<title>${title}</title>
 <style nonce="${nonce}">${trusted(DASHBOARD_STYLE)}</style>
 <script type="module" nonce="${nonce}" src="js/dashboard/page/main.js"></script></head>
 <body>
