@@ -79,6 +79,7 @@ export class Dashboard implements AsyncDisposable {
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const client of this.#clients) client.end("event: end\ndata: {}\n\n");
+    this.#clients.clear();
     const cut = setTimeout(() => this.#server.closeAllConnections(), CLOSING);
     await closed;
     clearTimeout(cut);

@@ -11,7 +11,7 @@ progress{width:100%;height:.6rem;accent-color:var(--main)}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;margin:1rem 0}
 dt{color:var(--soft);font-size:.85rem}
 dd{margin:0;font-size:1.15rem;font-variant-numeric:tabular-nums}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem;margin-bottom:1.5rem}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;margin-bottom:1.5rem}
 .chart{background:var(--panel);border-radius:6px;padding:.75rem;min-width:0}
 .wide{grid-column:1/-1}
 svg{display:block;width:100%}
@@ -26,7 +26,7 @@ svg text{fill:var(--soft);font-size:12px}
 .notice{background:var(--notice);border-left:4px solid var(--notice-line);padding:.5rem .8rem;margin:.5rem 0}
 .sample{background:var(--panel);border-radius:6px;padding:.5rem .75rem;margin:.5rem 0}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0 .6rem;font:inherit;unicode-bidi:plaintext}
-.label{color:var(--soft);font-size:.85rem;margin:0}
+.key,.label{color:var(--soft);font-size:.85rem;margin:0 0 .3rem}
 summary{cursor:pointer}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .scroll{overflow-x:auto}

@@ -184,7 +184,7 @@ function rateStrip(points: readonly LossPoint[], frame: Frame): string[] {
     `<line class="grid" x1="${left}" x2="${right}" y1="${top}" y2="${top}"/>`,
     `<path class="axis" fill="none" d="M${left} ${top}V${floor}H${right}"/>`,
     `<text x="${left + 4}" y="${top - 5}">learning rate</text>`,
-    label(top, highest.toExponential(0)),
+    label(top, Number(highest.toPrecision(3)).toExponential()),
     label(floor, "0"),
     `<path class="rate" d="${linePath(rates, { ...frame, y })}"/>`,
   ];

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
+import { fileError } from "../errors.js";
 import { paddedContext } from "../eval/cacheBudget.js";
 import { MEDICAL_NOTICE } from "../eval/evaluationResult.js";
 import { SAMPLER_PRESETS } from "../eval/samplers.js";
@@ -79,7 +80,9 @@ export class SampleWriter implements AsyncDisposable {
       await using engine = await InferenceEngine.open(this.#engineOptions(), { signal });
       await engine.generate(requests, { signal, onResult: (result) => results.push(result) });
     } finally {
-      await rm(this.#weights, { force: true });
+      await rm(this.#weights, { force: true }).catch((error: unknown) => {
+        throw fileError(error, this.#weights, "write");
+      });
     }
     results.sort((a, b) => a.index - b.index);
     return this.prompts.map((prompt, i) => this.#sample(prompt, results[i] as GenerateResult));

@@ -49,7 +49,7 @@ export function reportCommand(command: Command, { out }: CliContext): Command {
       if (flags.json) out.json({ results: results.length, files: written });
       else
         out.data(
-          `${written.join(", ")}: ${paths.length === 0 ? `${train.length} trainings` : `${results.length} results`}`,
+          `${written.join(", ")}: ${paths.length === 0 ? `${train.length} ${train.length === 1 ? "training" : "trainings"}` : `${results.length} results`}`,
         );
     });
 }

@@ -73,7 +73,7 @@ function showCharts(): void {
     ...plain,
     id: "rate",
     lines: one(({ learningRate }) => learningRate),
-    format: (value) => value.toExponential(1),
+    format: (value) => (value === 0 ? "0" : value.toExponential(1)),
     description: `Learning rate, ${last?.learningRate.toExponential(2) ?? "n/a"} at the last step`,
   });
   drawChart({

@@ -11,7 +11,7 @@ import { trainingSection } from "./trainingSection.js";
  * @param runs at least one, each with a finite loss
  * @throws MediloraError `DATA_EMPTY`
  */
-export function trainingPage(runs: readonly TrainingRun[], title = "Training"): string {
+export function trainingPage(runs: readonly TrainingRun[], title = "Loss curves"): string {
   if (runs.length === 0) throw new MediloraError("DATA_EMPTY", "There is no training to show. Give at least one.");
   return html`<!doctype html>
 <html lang="en">${pageHead(title)}
