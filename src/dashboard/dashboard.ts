@@ -59,6 +59,8 @@ export class Dashboard implements AsyncDisposable {
     this.#server = server;
     this.#token = newToken();
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${this.#token}/`;
+    // Whatever befalls the page, the training goes on.
+    server.on("error", () => {});
     server.on("request", (request, response) => this.#answer(request, response));
     server.on("connection", (socket) => socket.unref());
     server.unref();

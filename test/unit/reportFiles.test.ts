@@ -88,7 +88,7 @@ describe("medilora report", () => {
     const train = ["--train", await outputDir("alone", jsonLines(lines))];
     const { code, stdout, stderr } = await runCli(["report", ...train, "--output", output]);
     assert.equal(code, 0, stderr);
-    assert.equal(stdout, `${output}: 1 training\n`);
+    assert.equal(stdout, `${output}: loss of alone\n`);
     const page = await readFile(output, "utf8");
     for (const part of [
       "<title>Loss curves</title>",

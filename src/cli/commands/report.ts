@@ -49,9 +49,13 @@ export function reportCommand(command: Command, { out }: CliContext): Command {
       if (flags.json) out.json({ results: results.length, files: written });
       else
         out.data(
-          `${written.join(", ")}: ${paths.length === 0 ? `${train.length} ${train.length === 1 ? "training" : "trainings"}` : `${results.length} results`}`,
+          `${written.join(", ")}: ${paths.length === 0 ? `loss of ${names(trainingRuns)}` : `${results.length} results`}`,
         );
     });
+}
+
+function names(runs: ReadonlyArray<{ name: string }>): string {
+  return runs.map(({ name }) => name).join(", ");
 }
 
 /** Without results there must be a training to show, and nothing is there for the tables. */
