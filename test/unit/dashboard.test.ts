@@ -205,6 +205,23 @@ test("closing tells the pages, frees the port, and may be done again", async () 
   again.report(stepEvent(1));
 });
 
+test("more pages than can be served are refused, until one goes", async () => {
+  const leave = new AbortController();
+  const first = await fetch(`${dashboard.url}events`, { signal: leave.signal });
+  const others = await Promise.all(Array.from({ length: 15 }, () => fetch(`${dashboard.url}events`)));
+  for (const { status } of [first, ...others]) assert.equal(status, 200);
+  assert.equal((await ask(`${dashboard.url}events`)).status, 503);
+  assert.equal((await ask(dashboard.url)).status, 200);
+  leave.abort();
+  let status = 503;
+  while (status === 503) {
+    const response = await fetch(`${dashboard.url}events`);
+    status = response.status;
+    await response.body!.cancel();
+  }
+  assert.equal(status, 200);
+});
+
 test("a port that is taken or none is refused", async () => {
   const code = (promise: Promise<unknown>) => promise.then(String, (error) => isMediloraError(error) && error.code);
   assert.equal(await code(startDashboard({ port: Number(new URL(dashboard.url).port) })), "BUSY");

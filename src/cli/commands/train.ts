@@ -27,7 +27,11 @@ export function trainCommand(command: Command, { signal, finishOnInterrupt, out 
     .argument("<config>", "YAML configuration")
     .option("--set <key=value>", "change a key, as if the file said so; may be repeated", gather(String))
     .option("--resume", "go on from this run's newest checkpoint in output_dir")
-    .option("--dashboard [port]", "show the training on a local page, whose address stderr tells", parsePort)
+    .option(
+      "--dashboard [port]",
+      "show the training on a local page, whose address stderr tells; =PORT for a port of choice",
+      parsePort,
+    )
     .option("--json", "print the result as JSON")
     .action(async (path: string, flags: TrainFlags) => {
       const [{ train }, format, config] = await Promise.all([

@@ -146,7 +146,10 @@ function say(status: string): void {
 function listen(): void {
   const events = new EventSource("events");
   events.addEventListener("open", () => say("Live."));
-  events.addEventListener("error", () => say("The connection is lost. Trying again; what was received stays."));
+  events.addEventListener("error", () => {
+    const again = events.readyState === EventSource.CLOSED ? "Reload the page to try again" : "Trying again";
+    say(`The connection is lost. ${again}; what was received stays.`);
+  });
   events.addEventListener("message", ({ data }) => {
     view = applyMessage(view, JSON.parse(data as string) as DashboardMessage);
     draw();
