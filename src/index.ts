@@ -12,6 +12,7 @@ export {
   type TrainConfig,
   type TrainConfigInput,
 } from "./config/schema.js";
+export { Dashboard, type DashboardOptions, startDashboard } from "./dashboard/dashboard.js";
 export type { GramMatch, Overlap } from "./data/contamination.js";
 export {
   type GuidelinesManifest,
@@ -166,6 +167,7 @@ export { type BenchmarkTableOptions, benchmarkMarkdown, benchmarkTable } from ".
 export { questionsCsv, resultsCsv } from "./report/csv.js";
 export { evaluationMarkdown, evaluationTable } from "./report/evaluationTable.js";
 export { type EvaluationReportOptions, evaluationReport, writeEvaluationReport } from "./report/html/document.js";
+export { trainingPage } from "./report/html/trainingPage.js";
 export { likelihoodMarkdown, likelihoodTable } from "./report/likelihoodTable.js";
 export { type LossCurveOptions, lossCurveSvg, lossCurveTerminal } from "./report/lossCurve.js";
 export type { TerminalPlotOptions } from "./report/lossCurveTerminal.js";
@@ -176,6 +178,6 @@ export { readTrainingRun, type TrainingRun } from "./report/trainingRun.js";
 export { planTraining, type TrainingEstimate } from "./train/estimate.js";
 export type { MemoryPlan } from "./train/memory.js";
 export type { TokenizedSample } from "./train/packing.js";
-export type { LossPoint, TrainProgress, TrainStep } from "./train/progress.js";
+export type { LossPoint, MetricLine, SampleGeneration, TrainProgress, TrainStep } from "./train/progress.js";
 export type { TrainOptions, TrainResult } from "./train/run.js";
 export { train } from "./train/train.js";

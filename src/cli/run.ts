@@ -6,6 +6,12 @@ import { Output } from "./output.js";
 export interface CliContext {
   /** Aborted by the first SIGINT or SIGTERM. */
   signal: AbortSignal;
+  /**
+   * For a command whose work has natural ends: the first SIGINT then aborts only the returned signal, and a second one,
+   * or a SIGTERM, aborts `signal`.
+   * @param what will be finished, for the person who waits
+   */
+  finishOnInterrupt: (what: string) => AbortSignal;
   out: Output;
 }
 
@@ -19,7 +25,8 @@ interface Failure {
 
 /**
  * Runs one command line and sets process.exitCode: 0, 1 for a failure, 2 for a wrong command line, 130 after SIGINT or
- * SIGTERM. The first signal stops the work in order, a second one ends the process at once.
+ * SIGTERM. The first signal stops the work in order, a second one ends the process at once. A command may ask for a first
+ * SIGINT of its own before these two ({@link CliContext.finishOnInterrupt}).
  * @param build makes the command; called once, with the context that its actions use
  * @param args  without the executable and the script
  */
@@ -27,18 +34,33 @@ export async function run(build: (context: CliContext) => Command, args: readonl
   const out = new Output(process.stdout, process.stderr, process.env);
   const lost = watchStreams(out);
   const controller = new AbortController();
-  const interrupt = (): void => {
+  const gentle = new AbortController();
+  let finishing: string | undefined;
+  const interrupt = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    if (finishing !== undefined && name === "SIGINT" && !gentle.signal.aborted) {
+      out.note(`medilora: finishing ${finishing}; press again to drop it`);
+      gentle.abort(new Error("interrupted"));
+      return;
+    }
     out.note("medilora: stopping; press again to stop at once");
     controller.abort(new Error("interrupted"));
   };
+  const finishOnInterrupt = (what: string): AbortSignal => {
+    finishing = what;
+    return gentle.signal;
+  };
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, interrupt);
   try {
-    const command = quiet(build({ signal: controller.signal, out }));
+    const command = quiet(build({ signal: controller.signal, finishOnInterrupt, out }));
     await command.parseAsync(args, { from: "user" });
     process.exitCode = lost.error === undefined ? (process.exitCode ?? EXIT.ok) : EXIT.failure;
   } catch (error) {
-    process.exitCode = report(error, { out, json: wantsJson(args), interrupted: controller.signal.aborted });
+    process.exitCode = report(error, {
+      out,
+      json: wantsJson(args),
+      interrupted: controller.signal.aborted || gentle.signal.aborted,
+    });
   } finally {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, interrupt);
   }

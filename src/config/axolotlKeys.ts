@@ -116,9 +116,6 @@ export const WITHOUT_EFFECT: readonly AxolotlKeys[] = [
   },
   {
     keys: [
-      "eval_table_size",
-      "eval_table_max_new_tokens",
-      "eval_max_new_tokens",
       "include_tokens_per_second",
       "profiler_steps",
       "debug",
@@ -129,6 +126,7 @@ export const WITHOUT_EFFECT: readonly AxolotlKeys[] = [
     ],
     answer: "metrics.jsonl has speed and loss of every step, and a loss that is not finite ends the run",
   },
+  { keys: ["eval_table_max_new_tokens"], answer: "eval_max_new_tokens says it, Axolotl's newer name" },
 ];
 
 export interface UnsupportedKeys extends AxolotlKeys {

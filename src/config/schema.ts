@@ -132,6 +132,15 @@ export const trainConfigSchema = z.strictObject({
     .describe("Write the weights with the lowest validation loss instead of the last ones."),
 
   eval_steps: count().optional().describe("Validate every so many steps; without, after each epoch."),
+  eval_table_size: z
+    .int()
+    .min(0)
+    .max(256)
+    .optional()
+    .describe(
+      "Samples whose prompts the model answers at each validation, or each epoch's end, into samples.jsonl; without, none. They hold text of the data.",
+    ),
+  eval_max_new_tokens: count().default(48).describe("Most tokens of each of those answers."),
   save_steps: count().optional().describe("Save a checkpoint every so many steps; without, after each epoch."),
   save_total_limit: count().optional().describe("Checkpoints to keep, the newest; without, all."),
   logging_steps: count().default(1).describe("Report every so many steps."),

@@ -20,6 +20,8 @@ const NEUTRAL_KEYS: ReadonlySet<string> = new Set([
   "datasets",
   "threads",
   "logging_steps",
+  "eval_table_size",
+  "eval_max_new_tokens",
   "save_steps",
   "save_total_limit",
   "gradient_checkpointing",

@@ -31,7 +31,12 @@ interface Frame {
   right: number;
   top: number;
   bottom: number;
+  /** Where the strip of learning rates ends below the losses; `bottom` where there is none. */
+  floor: number;
 }
+
+/** Pixels of the strip of learning rates, with the gap above it. */
+const RATE_STRIP = { height: 48, gap: 18 };
 
 /** Pixels that the name of an epoch takes. */
 const EPOCH_LABEL_WIDTH = 68;
@@ -47,6 +52,7 @@ export const LOSS_CURVE_STYLE = `
 .medilora-loss .raw{fill:none;stroke:#9db9dd;stroke-linecap:round}
 .medilora-loss .ema{fill:none;stroke:#1f5fae;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .medilora-loss .validation{fill:#c2410c;stroke:#fff}
+.medilora-loss .rate{fill:none;stroke:#7a6a12;stroke-width:1.5;stroke-linejoin:round}
 @media (prefers-color-scheme:dark){
 .medilora-loss{background:#16181c}
 .medilora-loss text{fill:#b8bcc4}
@@ -57,11 +63,13 @@ export const LOSS_CURVE_STYLE = `
 .medilora-loss .raw{stroke:#3c5778}
 .medilora-loss .ema{stroke:#7db4f5}
 .medilora-loss .validation{fill:#fb923c;stroke:#16181c}
+.medilora-loss .rate{stroke:#d3bf58}
 }`;
 
 /**
  * The loss curve of a run as a standalone SVG: raw losses faint, their exponential moving average (decay 0.9, corrected
- * for its start) strong, validation losses as dots, dashed lines at the ends of epochs (of as many as have room).
+ * for its start) strong, validation losses as dots, dashed lines at the ends of epochs (of as many as have room), and in a
+ * strip below the learning rate where the points have one.
  *
  * Light and dark by the viewer's preference; nothing is loaded from elsewhere. Long runs are thinned to the lowest and
  * highest loss of each pixel column.
@@ -93,6 +101,7 @@ export function lossCurveSvg(points: readonly LossPoint[], options: LossCurveOpt
     ...validation.map(
       ({ x, y }) => `<circle class="validation" cx="${round(frame.x(x))}" cy="${round(frame.y(y))}" r="4"/>`,
     ),
+    ...rateStrip(points, frame),
     ...legend(frame, validation.length > 0),
     "</svg>",
     "",
@@ -101,7 +110,8 @@ export function lossCurveSvg(points: readonly LossPoint[], options: LossCurveOpt
 
 function makeFrame(points: readonly LossPoint[], width: number, height: number): Frame {
   const { steps, losses } = lossRanges(points);
-  const [left, right, top, bottom] = [56, width - 28, 48, height - 40];
+  const [left, right, top, floor] = [56, width - 28, 48, height - 40];
+  const bottom = ratesOf(points).length > 0 ? floor - RATE_STRIP.height - RATE_STRIP.gap : floor;
   const margin = 0.04 * (losses.high - losses.low);
   const range: Range = { low: losses.low - margin, high: losses.high + margin };
   return {
@@ -113,10 +123,11 @@ function makeFrame(points: readonly LossPoint[], width: number, height: number):
     right,
     top,
     bottom,
+    floor,
   };
 }
 
-function axes({ x, y, xTicks, yTicks, left, right, top, bottom }: Frame): string[] {
+function axes({ x, y, xTicks, yTicks, left, right, top, bottom, floor }: Frame): string[] {
   const digits = tickDigits(yTicks);
   const middle = round((top + bottom) / 2);
   return [
@@ -128,10 +139,10 @@ function axes({ x, y, xTicks, yTicks, left, right, top, bottom }: Frame): string
     ...xTicks.map(
       (tick) =>
         `<line class="grid" x1="${round(x(tick))}" x2="${round(x(tick))}" y1="${top}" y2="${bottom}"/>` +
-        `<text x="${round(x(tick))}" y="${bottom + 16}" text-anchor="middle">${tick}</text>`,
+        `<text x="${round(x(tick))}" y="${floor + 16}" text-anchor="middle">${tick}</text>`,
     ),
     `<path class="axis" fill="none" d="M${left} ${top}V${bottom}H${right}"/>`,
-    `<text x="${round((left + right) / 2)}" y="${bottom + 33}" text-anchor="middle">step</text>`,
+    `<text x="${round((left + right) / 2)}" y="${floor + 33}" text-anchor="middle">step</text>`,
     `<text x="14" y="${middle}" text-anchor="middle" transform="rotate(-90 14 ${middle})">loss</text>`,
   ];
 }
@@ -155,6 +166,29 @@ function epochMarks(points: readonly LossPoint[], { x, left, right, top, bottom 
         `<text x="${at - 4}" y="${top + 12}" text-anchor="end">epoch ${epoch}</text>`
       );
     });
+}
+
+function ratesOf(points: readonly LossPoint[]): XY[] {
+  return points.flatMap(({ step, learningRate: rate }) => (rate === undefined ? [] : [{ x: step, y: rate }]));
+}
+
+/** The learning rates below the losses, from 0 to the highest, over the same steps. */
+function rateStrip(points: readonly LossPoint[], frame: Frame): string[] {
+  const rates = ratesOf(points);
+  if (rates.length === 0) return [];
+  const { left, right, floor } = frame;
+  const top = floor - RATE_STRIP.height;
+  const highest = rates.reduce((most, { y }) => Math.max(most, y), 0);
+  const y = (rate: number) => floor - (highest > 0 ? rate / highest : 0) * RATE_STRIP.height;
+  const label = (at: number, text: string) => `<text x="${left - 6}" y="${at + 4}" text-anchor="end">${text}</text>`;
+  return [
+    `<line class="grid" x1="${left}" x2="${right}" y1="${top}" y2="${top}"/>`,
+    `<path class="axis" fill="none" d="M${left} ${top}V${floor}H${right}"/>`,
+    `<text x="${left + 4}" y="${top - 5}">learning rate</text>`,
+    label(top, Number(highest.toPrecision(3)).toExponential()),
+    label(floor, "0"),
+    `<path class="rate" d="${linePath(rates, { ...frame, y })}"/>`,
+  ];
 }
 
 function legend({ left, top }: Frame, validation: boolean): string[] {

@@ -1,5 +1,7 @@
 import { MediloraError } from "../errors.js";
 
+export { niceTicks, tickDigits } from "./ticks.js";
+
 /** One logged step of a training run. */
 export interface LossPoint {
   /** Optimizer step. */
@@ -8,6 +10,8 @@ export interface LossPoint {
   loss: number;
   /** Passes over the data so far, as a fraction. */
   epoch?: number;
+  /** Of this step's update. */
+  learningRate?: number;
   /** Validation loss, where one was measured at this step. */
   evalLoss?: number;
 }
@@ -26,18 +30,25 @@ export interface Range {
 const EMA_DECAY = 0.9;
 
 /**
- * The losses' exponential moving average, divided by the weight seen so far: it starts at the first loss, not at 0.
- * A gap stays one and does not count.
+ * An exponential moving average, divided by the weight seen so far: it starts at the first value, not at 0. A value that
+ * is not finite gives NaN and does not count.
  */
+export class MovingAverage {
+  #sum = 0;
+  #weight = 0;
+
+  add(value: number): number {
+    if (!Number.isFinite(value)) return Number.NaN;
+    this.#sum = EMA_DECAY * this.#sum + (1 - EMA_DECAY) * value;
+    this.#weight = EMA_DECAY * this.#weight + (1 - EMA_DECAY);
+    return this.#sum / this.#weight;
+  }
+}
+
+/** The losses' {@link MovingAverage}; a gap stays one. */
 export function movingAverage(points: readonly LossPoint[]): XY[] {
-  let sum = 0;
-  let weight = 0;
-  return points.map(({ step, loss }) => {
-    if (!Number.isFinite(loss)) return { x: step, y: Number.NaN };
-    sum = EMA_DECAY * sum + (1 - EMA_DECAY) * loss;
-    weight = EMA_DECAY * weight + (1 - EMA_DECAY);
-    return { x: step, y: sum / weight };
-  });
+  const average = new MovingAverage();
+  return points.map(({ step, loss }) => ({ x: step, y: average.add(loss) }));
 }
 
 export function validationPoints(points: readonly LossPoint[]): XY[] {
@@ -71,20 +82,4 @@ function rangeOf(values: number[]): Range | undefined {
 function widened({ low, high }: Range, margin: number): Range {
   const constant = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high));
   return constant ? { low: low - margin, high: high + margin } : { low, high };
-}
-
-/** About `count` round numbers (1, 2 or 5 times a power of ten apart) inside low..high; at least one. */
-export function niceTicks({ low, high }: Range, count: number): number[] {
-  const rough = (high - low) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough * 0.999) ?? 10);
-  const ticks: number[] = [];
-  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n++) ticks.push(n * step);
-  return ticks.length > 0 ? ticks : [low];
-}
-
-/** Decimals that tell neighbouring ticks apart. */
-export function tickDigits(ticks: readonly number[]): number {
-  const gap = ticks.length > 1 ? ticks[1]! - ticks[0]! : 0.01;
-  return Math.min(10, Math.max(0, -Math.floor(Math.log10(gap) + 1e-9)));
 }

@@ -12,7 +12,12 @@ export interface TrainingRun {
 }
 
 /** A loss that was not finite is null in JSON. */
-const stepLine = z.object({ step: z.int(), epoch: z.number(), loss: z.number().nullable() });
+const stepLine = z.object({
+  step: z.int(),
+  epoch: z.number(),
+  loss: z.number().nullable(),
+  learningRate: z.number().optional(),
+});
 const evaluationLine = z.object({ step: z.int(), evalLoss: z.number().nullable() });
 
 /**

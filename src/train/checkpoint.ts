@@ -16,6 +16,8 @@ export interface CheckpointNote {
   stopping: StoppingState;
   /** The run was stopped before the validation that belongs to this step. */
   validationDue: boolean;
+  /** Steps in a row, up to this one, whose loss or gradient was not finite. */
+  notFinite?: number;
 }
 
 /** What tells one run from another. */
@@ -30,6 +32,8 @@ const NEUTRAL_KEYS = new Set<string>([
   "save_steps",
   "save_total_limit",
   "eval_steps",
+  "eval_table_size",
+  "eval_max_new_tokens",
   "gradient_checkpointing",
   "memory_budget",
   "datasets", // their contents are hashed apart

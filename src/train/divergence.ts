@@ -8,6 +8,17 @@ export class DivergenceGuard {
   #inARow = 0;
   #lastStep = 0;
 
+  /** Bad steps in a row, up to the last one. */
+  get inARow(): number {
+    return this.#inARow;
+  }
+
+  /** Goes on after a checkpoint's step. */
+  restore(step: number, inARow: number): void {
+    this.#lastStep = step;
+    this.#inARow = inARow;
+  }
+
   /**
    * @param step counted from 1
    * @param finite whether loss and gradient of the step are

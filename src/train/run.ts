@@ -12,13 +12,16 @@ import { type MemoryPlan, planMemory } from "./memory.js";
 import { MetricsLog } from "./metrics.js";
 import { assembleBatch, type Batch, countTokens, labelCount, packSamples } from "./packing.js";
 import type { TrainingPlan } from "./plan.js";
-import type { LossPoint, TrainProgress } from "./progress.js";
+import type { LossPoint, MetricLine, TrainProgress } from "./progress.js";
+import { SampleWriter } from "./sampling.js";
 import { learningRate } from "./schedule.js";
 
 /** How {@link train} reports and stops. */
 export interface TrainOptions {
   /** Stops within a micro-batch; a checkpoint of the last whole step is written first. */
   signal?: AbortSignal;
+  /** Stops when the running step is done; its checkpoint is written first. */
+  stop?: AbortSignal;
   /** Called at the start, after each logged step, validation and checkpoint, and for warnings. */
   onProgress?: (progress: TrainProgress) => void;
 }
@@ -32,6 +35,8 @@ export interface TrainResult {
   history: LossPoint[];
   /** Path of the loss curve as SVG. Not written when a finished run is resumed and its metrics are gone. */
   lossCurve: string;
+  /** The same as an HTML page. */
+  lossPage: string;
   /** Path of the metrics, JSON lines. */
   metrics: string;
 }
@@ -43,6 +48,9 @@ export class Run {
   readonly #hashes: RunHashes;
   readonly #stopping: EarlyStopping;
   readonly #divergence = new DivergenceGuard();
+  /** Either of the options' signals: stops what lies between two steps. */
+  readonly #between: AbortSignal;
+  #samples: SampleWriter | undefined;
   #step = 0;
   #validationDue = false;
 
@@ -53,6 +61,7 @@ export class Run {
     private readonly trainer: NativeTrainer,
     private readonly options: TrainOptions,
   ) {
+    this.#between = eitherSignal(options);
     this.#hashes = { configSha256: configHash(config), dataSha256: data.sha256 };
     this.#metrics = new MetricsLog(config.output_dir, runKey(this.#hashes));
     this.#checkpoints = new Checkpoints(config.output_dir, this.#hashes, config.save_total_limit);
@@ -64,12 +73,19 @@ export class Run {
     this.trainer.setCheckpointing(memory.checkpointing);
     const resumedFrom = await this.#resume();
     await this.#checkpoints.begin(this.#step);
-    await this.#metrics.begin(this.#step);
-    this.#reportStart(memory, resumedFrom);
+    const earlier = await this.#metrics.begin(this.#step);
+    await using samples = await SampleWriter.open(this.config, this.data, runKey(this.#hashes));
+    this.#samples = samples;
+    // Those of a validation that is yet to be made are made again with it.
+    await samples?.begin(this.#validationDue ? this.#step - 1 : this.#step);
+    this.#reportStart({ memory, resumedFrom, earlier });
     this.#warnAtStart(resumedFrom);
     try {
-      if (this.#validationDue) await this.#validate();
-      while (this.#step < this.plan.totalSteps && !this.#stopping.shouldStop) await this.#oneStep();
+      if (this.#validationDue) await this.#evaluate();
+      while (this.#step < this.plan.totalSteps && !this.#stopping.shouldStop) {
+        throwIfAborted(this.#between);
+        await this.#oneStep();
+      }
       await this.#metrics.draw();
       if (!(await this.#takeBest())) this.#divergence.checkEnd();
     } catch (error) {
@@ -83,14 +99,15 @@ export class Run {
     const path = wanted === true || wanted === "auto" ? await this.#checkpoints.newest() : wanted;
     if (path === undefined && wanted === true) throw await this.#checkpoints.missing();
     if (path === undefined) return undefined;
-    const { step, stopping, validationDue } = await restore(this.trainer, path, this.#hashes);
+    const { step, stopping, validationDue, notFinite = 0 } = await restore(this.trainer, path, this.#hashes);
     this.#stopping.restore(stopping);
+    this.#divergence.restore(step, notFinite);
     this.#validationDue = validationDue;
     this.#step = step;
     return step;
   }
 
-  #reportStart(memory: MemoryPlan, resumedFrom: number | undefined): void {
+  #reportStart({ memory, resumedFrom, earlier }: StartOfRun): void {
     const { train } = this.data;
     this.options.onProgress?.({
       type: "start",
@@ -101,6 +118,7 @@ export class Run {
       trainableParameters: this.trainer.info.trainable,
       checkpointing: memory.checkpointing,
       peakMemory: memory.peak,
+      earlier,
       ...(resumedFrom !== undefined && { resumedFrom }),
     });
   }
@@ -139,8 +157,8 @@ export class Run {
     const seconds = (performance.now() - started) / 1000;
     await this.#report({ loss, learningRate: rate, ...update }, tokens / seconds, seconds);
     if (divisor > 0) this.#divergence.observe(this.#step, Number.isFinite(loss) && !update.skipped);
-    this.#validationDue = this.data.validation.length > 0 && this.#isDue(this.config.eval_steps, step);
-    if (this.#validationDue) await this.#validate();
+    this.#validationDue = this.#isDue(this.config.eval_steps, step);
+    if (this.#validationDue) await this.#evaluate();
     if (this.#isDue(this.config.save_steps, step)) await this.#save();
   }
 
@@ -182,7 +200,8 @@ export class Run {
   ): Promise<void> {
     const step = this.#step;
     const { totalSteps } = this.plan;
-    const entry = { step, totalSteps, epoch: this.plan.epochAt(step), ...values, tokensPerSecond };
+    const rss = process.memoryUsage.rss();
+    const entry = { step, totalSteps, epoch: this.plan.epochAt(step), ...values, tokensPerSecond, rss };
     await this.#metrics.add(entry);
     if (values.skipped)
       this.#warn(
@@ -197,6 +216,24 @@ export class Run {
     return interval === undefined ? this.plan.endsEpoch(step) : (step + 1) % interval === 0;
   }
 
+  /** Samples come first: nothing follows from them, so that an interrupted evaluation can be made again as a whole. */
+  async #evaluate(): Promise<void> {
+    if (this.#samples) await this.#writeSamples(this.#samples);
+    if (this.data.validation.length > 0) await this.#validate();
+    this.#validationDue = false;
+  }
+
+  /** A model that cannot be shown can be trained all the same. */
+  async #writeSamples(writer: SampleWriter): Promise<void> {
+    try {
+      const samples = await writer.write(this.trainer, this.#step, this.#between);
+      this.options.onProgress?.({ type: "samples", step: this.#step, samples });
+    } catch (error) {
+      if (!isMediloraError(error) || error.code === "ABORTED") throw error;
+      this.#warn(`There are no samples of step ${this.#step}: ${error.message}`);
+    }
+  }
+
   async #validate(): Promise<void> {
     const { validation } = this.data;
     const packing = { sequenceLen: this.config.sequence_len, samplePacking: this.config.sample_packing };
@@ -205,7 +242,7 @@ export class Run {
     for (const bin of packSamples(validation, packing)) {
       const batch = assembleBatch(validation, [bin]);
       if (labelCount(batch) === 0) continue;
-      sum += await this.trainer.evaluate(batch, this.options.signal);
+      sum += await this.trainer.evaluate(batch, this.#between);
       labels += labelCount(batch);
     }
     const loss = sum / labels;
@@ -221,7 +258,13 @@ export class Run {
   }
 
   #note(): CheckpointNote {
-    return { step: this.#step, ...this.#hashes, stopping: this.#stopping.state, validationDue: this.#validationDue };
+    return {
+      step: this.#step,
+      ...this.#hashes,
+      stopping: this.#stopping.state,
+      validationDue: this.#validationDue,
+      notFinite: this.#divergence.inARow,
+    };
   }
 
   /** With load_best_model_at_end, the weights of the best validation. @returns whether it took earlier ones */
@@ -233,6 +276,7 @@ export class Run {
   }
 
   async #save(): Promise<string> {
+    await this.#metrics.sync();
     const path = await this.#checkpoints.save(this.trainer, this.#note());
     this.options.onProgress?.({ type: "checkpoint", step: this.#step, path });
     return path;
@@ -242,7 +286,7 @@ export class Run {
     // Before its first step a run has nothing that is worth the checkpoints of an earlier attempt at it.
     const kept = this.#step === 0 ? await this.#checkpoints.newest() : undefined;
     const path = kept ?? (await this.#save());
-    const message = `Stopped on request after step ${this.#step} of ${this.plan.totalSteps}; ${kept ? "kept" : "saved"} ${path}. Go on with resume_from_checkpoint: true.`;
+    const message = `Stopped on request after step ${this.#step} of ${this.plan.totalSteps}; ${kept ? "kept" : "saved"} ${path}. Go on with resume_from_checkpoint: true (medilora train --resume).`;
     return new MediloraError("ABORTED", message, { cause: error.cause });
   }
 
@@ -253,7 +297,22 @@ export class Run {
       "medilora.config_sha256": this.#hashes.configSha256,
       "medilora.data_sha256": this.#hashes.dataSha256,
     });
-    const { history, lossCurve, path: metrics } = this.#metrics;
-    return { output, bytes, steps: this.#step, history, lossCurve, metrics };
+    const { history, lossCurve, lossPage, path: metrics } = this.#metrics;
+    return { output, bytes, steps: this.#step, history, lossCurve, lossPage, metrics };
   }
+}
+
+interface StartOfRun {
+  memory: MemoryPlan;
+  resumedFrom: number | undefined;
+  earlier: readonly MetricLine[];
+}
+
+/** A signal that aborts with the first of the two. */
+export function eitherSignal({ signal, stop }: Pick<TrainOptions, "signal" | "stop">): AbortSignal {
+  return AbortSignal.any([signal, stop].filter((one) => one !== undefined));
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
 }

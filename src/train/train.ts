@@ -7,7 +7,7 @@ import { lockFolder } from "../util/lock.js";
 import { loadTrainingData, type TrainingData } from "./dataset.js";
 import { openTrainer, tokenizerPath } from "./openTrainer.js";
 import { TrainingPlan } from "./plan.js";
-import { Run, type TrainOptions, type TrainResult } from "./run.js";
+import { eitherSignal, Run, type TrainOptions, type TrainResult } from "./run.js";
 
 /**
  * Trains a LoRA adapter on a frozen, perhaps quantised base, or all weights of a model (`adapter: none`).
@@ -29,7 +29,7 @@ export async function train(config: TrainConfig | string, options: TrainOptions 
     throw fileError(error, resolved.output_dir, "write");
   });
   await using _lock = await lockFolder(resolved.output_dir);
-  await using trainer = await openTrainer(resolved, options.signal);
+  await using trainer = await openTrainer(resolved, eitherSignal(options));
   return await new Run(resolved, data, plan, trainer, options).finish();
 }
 

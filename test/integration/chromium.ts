@@ -20,21 +20,30 @@ export interface OpenPage {
 }
 
 /** Opens a file as somebody would who double-clicks it. */
-export async function openFile(path: string, fragment = "", options: BrowserContextOptions = {}): Promise<OpenPage> {
+export function openFile(path: string, fragment = "", options: BrowserContextOptions = {}): Promise<OpenPage> {
+  const url = pathToFileURL(path).href;
+  return openUrl(url + fragment, (requested) => requested.split("#")[0] === url, options);
+}
+
+/** Opens an address. @param isOwn whether a request belongs to the page */
+export async function openUrl(
+  url: string,
+  isOwn: (requested: string) => boolean,
+  options: BrowserContextOptions = {},
+): Promise<OpenPage> {
   // The sandbox does not start for root, as in a container.
   browser ??= chromium.launch({ executablePath, args: ["--no-sandbox"] });
   const page = await (await browser).newPage({ viewport: { width: 1200, height: 900 }, ...options });
   const complaints: string[] = [];
-  const url = pathToFileURL(path).href;
   page.on("console", (message) => complaints.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
   page.on("dialog", (dialog) => complaints.push(`dialog: ${dialog.message()}`));
   page.on("request", (request) => {
-    if (request.url().split("#")[0] !== url) complaints.push(`request: ${request.url()}`);
+    if (!isOwn(request.url())) complaints.push(`request: ${request.url()}`);
   });
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective}`));
   });
-  await page.goto(url + fragment);
+  await page.goto(url);
   return { page, complaints };
 }

@@ -89,7 +89,7 @@ describe("train", () => {
     assert.ok(result.history.at(-1)!.loss < 0.9 * result.history[0]!.loss);
     assert.equal(ofType(events, "warning").length, 0);
     const files = readdirSync(dirname(result.output)).sort();
-    assert.deepEqual(files, ["adapter.gguf", "checkpoints", "loss.svg", "metrics.jsonl"]);
+    assert.deepEqual(files, ["adapter.gguf", "checkpoints", "loss.html", "loss.svg", "metrics.jsonl"]);
     for (const file of files.filter((name) => name.includes(".")))
       assert.equal(statSync(`${dirname(result.output)}/${file}`).mode & 0o777, 0o600, file);
     assert.deepEqual(checkpointsOf("whole"), [`step-${result.steps}.gguf`]);

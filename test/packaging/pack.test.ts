@@ -54,6 +54,7 @@ describe("the npm package", () => {
       "scripts/build-native.mjs",
       "native/addon/module.cpp",
       "native/addon/exports.map",
+      "dist/dashboard/page/main.js",
       "dist/report/html/page/main.js",
       "recipes/medilora-openhermes-2.5-mistral-7b.yaml",
       "schema/medilora.schema.json",

@@ -87,6 +87,7 @@ test("defaults are those of the documentation", () => {
     load_best_model_at_end: false,
     peft_use_rslora: false,
     logging_steps: 1,
+    eval_max_new_tokens: 48,
     seed: 42,
     output_dir: resolve("/data/out"),
   });

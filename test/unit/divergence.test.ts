@@ -28,6 +28,15 @@ test("a run that ends with a step that is not finite has diverged", () => {
   assert.throws(() => guard.checkEnd(), notFinite(/at step 2, /));
 });
 
+test("a run that is resumed between bad steps, or behind its last one, ends as the whole one would", () => {
+  const whole = new DivergenceGuard();
+  for (const [step, finite] of [true, false, false].entries()) whole.observe(step + 1, finite);
+  const resumed = new DivergenceGuard();
+  resumed.restore(3, whole.inARow);
+  assert.throws(() => resumed.checkEnd(), notFinite(/at steps 2 to 3, /));
+  assert.throws(() => resumed.observe(4, false), notFinite(/at steps 2 to 4, /));
+});
+
 test("a validation loss that is not finite counts as no gain and never as the best", () => {
   const stopping = new EarlyStopping(2);
   assert.equal(stopping.observe(1, Number.NaN), false);

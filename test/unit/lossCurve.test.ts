@@ -59,6 +59,23 @@ test("the figure is a standalone, well-formed, accessible SVG", () => {
   );
 });
 
+test("learning rates stand in a strip below the losses, from 0 to the highest", () => {
+  const rates = [0, 2e-4, 1e-4];
+  const svg = lossCurveSvg(
+    rates.map((learningRate, i) => ({ step: i, loss: 3 - i, learningRate })),
+    SIZE,
+  );
+  assertWellFormed(svg);
+  // The strip is 48 high and ends at 300 - 40; the losses end 18 above it.
+  assert.equal(pathOf(svg, "rate"), "M56 260h.01L314 212L572 236");
+  assert.ok(svg.includes("M56 48V194H572"), "the losses' axes");
+  assert.ok(svg.includes(">2e-4</text>"));
+  assert.ok(svg.includes('y="276" text-anchor="middle">1</text>'), "the steps stand below the strip");
+  const flat = lossCurveSvg([{ step: 1, loss: 1, learningRate: 0 }], SIZE);
+  assertWellFormed(flat);
+  assert.ok(!lossCurveSvg([{ step: 1, loss: 1 }], SIZE).includes("learning rate"));
+});
+
 test("text is escaped, and characters that XML forbids are left out", () => {
   const svg = lossCurveSvg(falling(20), { ...SIZE, title: 'a<b & "c"\u0000\ud800\uffff</title><script>' });
   assertWellFormed(svg);

@@ -24,6 +24,7 @@ const line = (step: number, loss = 10 - step) => ({
   learningRate: 1e-4,
   gradNorm: 1,
   tokensPerSecond: 100,
+  rss: 1e8,
   skipped: false,
 });
 
@@ -66,9 +67,11 @@ test("a run replaces the files of before at its first line, not sooner; the old 
   const log = await logged("b", 0, []);
   assert.deepEqual(await stepsIn(log), [1, 2]);
   assert.equal(existsSync(log.lossCurve), true);
+  assert.equal(existsSync(log.lossPage), true);
   await log.add(line(1));
   assert.deepEqual(await stepsIn(log), [1]);
   assert.equal(existsSync(log.lossCurve), false, "it is drawn from other lines");
+  assert.equal(existsSync(log.lossPage), false);
 });
 
 test("without a loss of its own a run has no curve, and no other run's either", async () => {

@@ -86,6 +86,32 @@ describe("a training's losses", () => {
 });
 
 describe("medilora report", () => {
+  it("makes a page of trainings alone, and wants something to show", async () => {
+    const lines = [
+      { step: 1, epoch: 0.5, loss: 3, learningRate: 1e-4 },
+      { step: 2, epoch: 1, loss: 2, learningRate: 5e-5 },
+      { step: 2, evalLoss: 2.5 },
+    ];
+    const output = folder.path("curves.html");
+    const train = ["--train", await outputDir("alone", jsonLines(lines))];
+    const { code, stdout, stderr } = await runCli(["report", ...train, "--output", output]);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, `${output}: loss of alone\n`);
+    const page = await readFile(output, "utf8");
+    for (const part of [
+      "<title>Loss curves</title>",
+      'class="rate"',
+      'class="validation"',
+      "default-src 'none'; style-src",
+    ])
+      assert.ok(page.includes(part), part);
+    assert.equal(page.split("Not medical advice").length, 2);
+    assert.doesNotMatch(page, /<script/);
+    assert.equal((await stat(output)).mode & 0o777, 0o600);
+    for (const args of [[], [...train, "--csv", folder.path("s.csv")]])
+      assert.equal((await runCli(["report", ...args, "--output", output])).code, 2);
+  });
+
   it("writes the page, and on request the tables, for the owner alone", async () => {
     const run = await outputDir("run-2", jsonLines(STEPS));
     const [output, csv, questions] = ["r.html", "r.csv", "q.csv"].map((name) => folder.path(name)) as [

@@ -1,22 +1,20 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { MediloraError } from "../../errors.js";
 import { type EvaluationResult, MEDICAL_NOTICE } from "../../eval/evaluationResult.js";
 import type { LikelihoodResult } from "../../eval/loglikelihood/result.js";
 import { writeFileAtomic } from "../../util/atomicFile.js";
 import { packageVersion } from "../../util/version.js";
-import { LOSS_CURVE_STYLE } from "../lossCurve.js";
 import { checkResults } from "../readResults.js";
 import type { ReportResult } from "../resultSchema.js";
 import type { TrainingRun } from "../trainingRun.js";
 import { type Benchmark, groupByBenchmark } from "./benchmarks.js";
 import { type Comparison, compareColumns } from "./comparison.js";
 import { explorerSection } from "./explorer.js";
+import { pageHead } from "./head.js";
 import { type Html, html, scriptJson, trusted, when } from "./markup.js";
 import { pageData } from "./pageData.js";
 import { provenanceSection } from "./provenance.js";
 import { scoreSection } from "./scoreSection.js";
-import { STYLE } from "./style.js";
 import { summaryOf } from "./summary.js";
 import { trainingSection } from "./trainingSection.js";
 
@@ -91,11 +89,7 @@ function pageOf(
 ): Html {
   const script = pageScript();
   return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${contentSecurityPolicy(script)}">
-<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer"><meta name="generator" content="medilora ${packageVersion()}">
-<title>${title}</title><style>${trusted(STYLE)}</style></head>
+<html lang="en">${pageHead(title, script)}
 <body>
 ${pageHeader(title, benchmarks, trainingRuns.length > 0)}
 <main>
@@ -145,14 +139,4 @@ const PAGE_SCRIPTS = ["text", "filters", "list", "detail", "main"];
 function pageScript(): string {
   const files = PAGE_SCRIPTS.map((name) => readFileSync(new URL(`./page/${name}.js`, import.meta.url), "utf8"));
   return `(() => {\n${files.join("")}})();\n`;
-}
-
-/** Nothing but the page's own script and styles, each known by its hash. */
-function contentSecurityPolicy(script: string): string {
-  const styles = [STYLE, LOSS_CURVE_STYLE].map(hashSource).join(" ");
-  return `default-src 'none'; script-src ${hashSource(script)}; style-src ${styles}; base-uri 'none'; form-action 'none'`;
-}
-
-function hashSource(text: string): string {
-  return `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
 }

@@ -35,10 +35,14 @@ function partSource(part: Part): string {
   return typeof part === "object" ? part.map(({ source }) => source).join("\n") : escapeText(String(part));
 }
 
-/** Text for an element or an attribute in double quotes; hidden characters become visible, as ⟨U+202E⟩. */
+/** The text with its hidden characters visible, as ⟨U+202E⟩. */
+export function visibleText(text: string): string {
+  return text.replace(HIDDEN, (character) => `⟨${codePointName(character)}⟩`);
+}
+
+/** Text for an element or an attribute in double quotes; hidden characters become visible. */
 function escapeText(text: string): string {
-  return text
-    .replace(HIDDEN, (character) => `⟨${codePointName(character)}⟩`)
+  return visibleText(text)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

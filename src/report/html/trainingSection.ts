@@ -9,7 +9,7 @@ import { dataTable } from "./tables.js";
 export function trainingSection(runs: readonly TrainingRun[]): Html {
   return html`<section id="training" aria-labelledby="title-training"><h2 id="title-training">Training</h2>
 <p class="aside">Loss: mean of a labelled token, in nats; lower is better. Smoothed: exponential moving average, decay 0.9. Dashed
-lines: ends of epochs. Dots: loss on held-out data, where it was measured.</p>
+lines: ends of epochs. Dots: loss on held-out data, where it was measured. Below: the learning rate.</p>
 ${runs.map(curve)}
 </section>`;
 }

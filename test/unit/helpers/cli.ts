@@ -36,7 +36,8 @@ export function runAction(action: string, options: RunOptions & { args?: string[
   return runNode(["--input-type=module", "--eval", program], options);
 }
 
-function runNode(args: string[], { env = {}, onStart, cwd }: RunOptions): Promise<Finished> {
+/** Runs node with these arguments to its end. */
+export function runNode(args: string[], { env = {}, onStart, cwd }: RunOptions = {}): Promise<Finished> {
   const { NO_COLOR: _, FORCE_COLOR: __, MEDILORA_DEBUG: ___, NODE_OPTIONS: ____, ...inherited } = process.env;
   const folder = cwd ?? fileURLToPath(new URL("../../../", import.meta.url));
   const child = spawn(process.execPath, args, {
