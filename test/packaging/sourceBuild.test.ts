@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { before, describe, it } from "node:test";
 import type { Diagnosis } from "../../dist/doctor/diagnose.js";
 import { addProgram, emptyProject, type Project, packMedilora, skip } from "./project.js";
@@ -72,11 +72,6 @@ describe("a consumer whose npm runs no install scripts", { skip }, () => {
 });
 
 describe("the doctor", { skip }, () => {
-  const libraries = () => {
-    const [name] = readdirSync(installed("@node-llama-cpp"));
-    return `@node-llama-cpp/${name}`;
-  };
-
   it("prints one set of fields and paths without `..`, whatever it finds", () => {
     const { status: _status, ...diagnosis } = doctor();
     const fields = [
@@ -117,8 +112,8 @@ describe("the doctor", { skip }, () => {
   });
 
   it("names what brings back libraries that are damaged, of another version or gone; it does", () => {
-    const folder = installed(libraries());
-    const bins = join(folder, "bins", libraries().split("/")[1]!);
+    const bins = dirname(doctor().llamaCpp!.libraries.llama);
+    const folder = dirname(dirname(bins));
     unlinkSync(join(bins, readdirSync(bins).find((file) => file.startsWith("libllama."))!));
     assertMending([/^rm -r ".*" && npm install @node-llama-cpp\/[\w-]+@\d/], /not whole/);
     mend(doctor().problems[0]!.fix);
