@@ -51,8 +51,8 @@ export async function addonProblems(error: string, files: readonly AddonFile[]):
   const name = tools.LIBRARIES[tools.platform];
   if (name === undefined) return [{ problem: tools.noPlatform, fix: "use one of the supported platforms" }];
   const libraries = libraryProblems(name, tools.platform);
-  // An addon that is there waits for them only.
-  if (libraries.length > 0 && files.some((file) => !isForeign(file))) return libraries;
+  // An addon that is there, and that the loader says lacks them, needs nothing else.
+  if (libraries.length > 0 && /lib(llama|ggml)|CPU backend/.test(error)) return libraries;
   const missing = tools.missingTools();
   if (missing.length > 0)
     libraries.push({
@@ -72,9 +72,8 @@ function libraryProblems(name: string, platform: string): Problem[] {
   if (found.version !== wanted) return [{ problem: `${what} are of version ${found.version}, not ${wanted}`, fix }];
   const folder = unpackedPath(found.folder);
   const files = filesOf(join(folder, "bins", basename(name)));
-  const whole = ["libllama.", "libggml.", "libggml-base.", "libggml-cpu"].every((start) =>
-    files.some((file) => file.startsWith(start)),
-  );
+  const needed = ["libllama.", "libggml.", "libggml-base.", ...(process.platform === "linux" ? ["libggml-cpu-"] : [])];
+  const whole = needed.every((start) => files.some((file) => file.startsWith(start)));
   // npm does not look into a package that is there.
   return whole
     ? []

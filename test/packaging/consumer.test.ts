@@ -34,7 +34,7 @@ function bytes(folder: string): number {
 describe("a consumer", { skip }, () => {
   before(async () => {
     project = await emptyProject();
-    tarball = packMedilora();
+    tarball = await packMedilora();
     project.install([tarball, packPlatform()], await bareEnvironment());
   });
 

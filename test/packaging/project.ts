@@ -49,22 +49,22 @@ function pack(folder: string): string {
   return temporary((Object.values(answer)[0] as { filename: string }).filename);
 }
 
-const script = (name: string, ...args: string[]): string =>
-  run(process.execPath, [repoFile(`scripts/${name}`), ...args], repoFile("."));
-
-/** Path of medilora's tarball, with llama.cpp's headers in it. */
-export function packMedilora(): string {
-  script("pack-headers.mjs");
-  try {
-    return pack(repoFile("."));
-  } finally {
-    script("pack-headers.mjs", "--remove");
-  }
+/**
+ * Path of medilora's tarball, with llama.cpp's headers in it. They are added to a copy: test files that run at the same time
+ * pack the same folder.
+ */
+export async function packMedilora(): Promise<string> {
+  const copy = temporary("package");
+  run("tar", ["-xzf", pack(repoFile(".")), "-C", temporary(".")], ".");
+  await copyFile(repoFile("scripts/pack-headers.mjs"), join(copy, "scripts/pack-headers.mjs"));
+  await symlink(repoFile("vendor/llama.cpp"), join(copy, "vendor/llama.cpp"));
+  run(process.execPath, ["scripts/pack-headers.mjs"], copy);
+  return pack(copy);
 }
 
 /** Path of the tarball of @medilora/<this platform>. */
 export function packPlatform(): string {
-  script("platform-package.mjs");
+  run(process.execPath, [repoFile("scripts/platform-package.mjs")], repoFile("."));
   return pack(repoFile(`prebuilt/${process.platform}-${process.arch}`));
 }
 

@@ -45,7 +45,7 @@ function withoutNetwork(command: string): [string, string[]] {
 describe("a consumer whose npm runs no install scripts", { skip }, () => {
   before(async () => {
     project = await emptyProject();
-    project.install(["--ignore-scripts", packMedilora()]);
+    project.install(["--ignore-scripts", await packMedilora()]);
   });
 
   it("is told the command that builds the addon, by the error and by the doctor", () => {
