@@ -1,4 +1,5 @@
-// npm's install step: builds the addon unless there is one, prebuilt for this platform or built before.
+// npm's install step: builds the addon unless there is one, prebuilt for this platform or built before. Whoever sets
+// MEDILORA_LLAMA wants a build.
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +26,8 @@ function hasPrebuilt() {
   }
 }
 
-if (hasPrebuilt()) console.error("medilora: the addon is prebuilt for this platform; nothing to compile.");
+if (process.env.MEDILORA_LLAMA !== undefined) await import("./build-native.mjs");
+else if (hasPrebuilt()) console.error("medilora: the addon is prebuilt for this platform; nothing to compile.");
 else if (loads(join(root, "build", "Release", "medilora.node")))
   console.error("medilora: build/Release/medilora.node is there; `npm run build:native` builds it anew.");
 else await import("./build-native.mjs");

@@ -39,7 +39,8 @@ function cmakeCache() {
 
 const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
 
-if (!existsSync(join(build, "CMakeCache.txt")) || cmakeCache().MEDILORA_LLAMA !== "prebuilt")
+const usable = ({ MEDILORA_LLAMA, LLAMA_DIR }) => MEDILORA_LLAMA === "prebuilt" && existsSync(LLAMA_DIR);
+if (!existsSync(join(build, "CMakeCache.txt")) || !usable(cmakeCache()))
   run(process.execPath, [join(root, "scripts", "build-native.mjs")]);
 run("cmake", ["--build", build, "--config", "Release"]);
 rmSync(out, { recursive: true, force: true });

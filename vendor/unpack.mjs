@@ -54,9 +54,12 @@ function git(args) {
 
 const holds = (file) => existsSync(file) && readFileSync(file, "utf8") === pin.commit;
 
-/** The folder with the headers of the pinned release: the published package's own, else the unpacked sources. */
+/**
+ * The folder with the headers of the pinned release: the unpacked sources, or the published package's own. In the repository
+ * those are there only while it is packed, and a build must not depend on them.
+ */
 export function headers() {
-  return holds(headersStamp) ? headersDir : unpack();
+  return !holds(stamp) && holds(headersStamp) ? headersDir : unpack();
 }
 
 /** Makes vendor/llama.cpp hold the pinned release; does nothing when it already does. */

@@ -60,18 +60,31 @@ void settle(Napi::Env env, Message& message) {
     }
 }
 
-/// Runs on the JavaScript thread for each message; env is null when the environment is ending.
+/// Throws into JavaScript what no promise can carry. In an environment that is being terminated nothing can be called
+/// any more, and nobody listens.
+void raise(Napi::Env env, const Napi::Error& error) {
+    try {
+        napi_fatal_exception(env, error.Value());
+    } catch (const Napi::Error&) {
+    }
+}
+
+/// Runs on the JavaScript thread for each message; env is null when the environment is ending. Between
+/// worker.terminate() and that moment env is there, but every call into it fails, settling a promise included. No
+/// exception may leave: Node.js calls this from C.
 void deliver(napi_env raw_env, napi_value, void*, void* data) {
     std::unique_ptr<Message> message(static_cast<Message*>(data));
     if (raw_env == nullptr) return;
     Napi::Env env(raw_env);
     Napi::HandleScope scope(env);
-    if (message->last) return settle(env, *message);
     try {
-        message->job->on_progress.Call({message->build(env)});
+        if (message->last)
+            settle(env, *message);
+        else
+            message->job->on_progress.Call({message->build(env)});
     } catch (const Napi::Error& error) {
         // A callback that throws must not be lost, nor take the job down with it.
-        napi_fatal_exception(env, error.Value());
+        raise(env, error);
     }
 }
 

@@ -52,9 +52,9 @@ void load_cpu_backend() {
     }
 #endif
     if (!has_cpu())
-        throw Error("NATIVE_UNAVAILABLE",
-                    "No ggml CPU backend fits this machine. Reinstall medilora, or build llama.cpp "
-                    "from source: MEDILORA_LLAMA=source npm run build:native");
+        throw Error(
+            "NATIVE_UNAVAILABLE",
+            "No ggml CPU backend that fits this machine is beside libllama. What is missing: npx medilora doctor");
 }
 
 /// node-llama-cpp may set its callback after ours; then ours is put in front again.

@@ -16,6 +16,11 @@ MappedFile::MappedFile(const std::string& path) {
     // Without O_NONBLOCK, opening a FIFO waits for a writer.
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
+        // Electron's archive is a file, into which only its own JavaScript functions see.
+        if (errno == ENOTDIR && path.find(".asar/") != std::string::npos)
+            throw Error("FILE_READ", path +
+                                         " is inside an archive of Electron, where native code cannot read. Keep the "
+                                         "file outside (asarUnpack, extraResources), and name that path.");
         if (errno == ENOENT || errno == ENOTDIR)
             throw Error("FILE_NOT_FOUND", path + " does not exist. Check the path.");
         throw Error("FILE_READ", path + " cannot be read (" + std::strerror(errno) + "). Check its permissions.");

@@ -1,6 +1,7 @@
+import { realpathSync } from "node:fs";
 import { arch, availableParallelism, cpus, freemem, platform, totalmem } from "node:os";
 import { isMediloraError } from "../errors.js";
-import { type AddonFile, installedPackage, packageRoot } from "../native/addonFiles.js";
+import { type AddonFile, addonFiles, installedPackage, packageRoot } from "../native/addonFiles.js";
 import type { GemmInfo, SystemInfo } from "../native/binding.js";
 import { callNative } from "../native/call.js";
 import { loadedAddon } from "../native/load.js";
@@ -52,7 +53,7 @@ export async function diagnose(): Promise<Diagnosis> {
     platform: `${platform()}-${arch()}`,
     addon,
     error,
-    llamaCpp: system === null ? null : withoutThreads(system),
+    llamaCpp: system === null ? null : describeSystem(system),
     kernel,
     processor: {
       model: cpus()[0]?.model ?? "unknown",
@@ -63,7 +64,7 @@ export async function diagnose(): Promise<Diagnosis> {
     nodeLlamaCpp,
     problems: [
       ...nodeProblems(process.versions.node),
-      ...(error === null ? [] : await addonProblems(error)),
+      ...(error === null ? [] : await addonProblems(error, addonFiles())),
       ...peerProblems(nodeLlamaCpp.version),
     ],
   };
@@ -90,8 +91,17 @@ function askAddon(): NativeAnswers {
   return answers;
 }
 
-function withoutThreads({ llamaCpp, linked, libraries, devices }: SystemInfo): Omit<SystemInfo, "threads"> {
-  return { llamaCpp, linked, libraries, devices };
+function describeSystem({ llamaCpp, linked, libraries, devices }: SystemInfo): Omit<SystemInfo, "threads"> {
+  return { llamaCpp, linked, libraries: { llama: realPath(libraries.llama), cpu: realPath(libraries.cpu) }, devices };
+}
+
+/** The loader names a library by the search path that led to it, `..` and all. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 const GPU_PACKAGES: Readonly<Record<string, readonly string[]>> = {

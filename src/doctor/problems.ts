@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { buildCommand, installedPackage, packageRoot } from "../native/addonFiles.js";
+import { type AddonFile, buildCommand, installedPackage, packageRoot, unpackedPath } from "../native/addonFiles.js";
 import type { Problem } from "./diagnose.js";
+import { elfArchitecture } from "./elf.js";
 
 interface Manifest {
   engines: { node: string };
@@ -40,24 +41,82 @@ function isAtLeast(version: string, required: string): boolean {
   return true;
 }
 
-/** Why there is no addon that works, the cause before what follows from it. */
-export async function addonProblems(error: string): Promise<Problem[]> {
+/**
+ * Why there is no addon that works, the cause before what follows from it.
+ * @param error of loading it, as load.ts words it
+ * @param files the addons that are there
+ */
+export async function addonProblems(error: string, files: readonly AddonFile[]): Promise<Problem[]> {
   const tools = (await import(pathToFileURL(join(packageRoot(), "scripts", "build-tools.mjs")).href)) as BuildTools;
-  const libraries = tools.LIBRARIES[tools.platform];
-  if (libraries === undefined) return [{ problem: tools.noPlatform, fix: "use one of the supported platforms" }];
-  const problems: Problem[] = [];
-  if (installedPackage(libraries) === undefined)
-    problems.push({
-      problem: `llama.cpp's libraries for ${tools.platform} are not installed`,
-      fix: `npm install ${libraries}@${manifest().optionalDependencies[libraries]}`,
-    });
+  const name = tools.LIBRARIES[tools.platform];
+  if (name === undefined) return [{ problem: tools.noPlatform, fix: "use one of the supported platforms" }];
+  const libraries = libraryProblems(name, tools.platform);
+  // An addon that is there, and that the loader says lacks them, needs nothing else.
+  if (libraries.length > 0 && /lib(llama|ggml)|CPU backend/.test(error)) return libraries;
   const missing = tools.missingTools();
   if (missing.length > 0)
-    problems.push({
+    libraries.push({
       problem: `not found, and needed to compile the addon: ${missing.join(", ")}`,
       fix: tools.toolsHint ?? "install them",
     });
-  return [...problems, { problem: error, fix: buildCommand() }];
+  return [...libraries, ...folderProblems(), { problem: loadProblem(error, files), fix: buildFix(error) }];
+}
+
+/** llama.cpp's libraries: the package that is missing, of another version or not whole. */
+function libraryProblems(name: string, platform: string): Problem[] {
+  const wanted = manifest().optionalDependencies[name];
+  const found = installedPackage(name);
+  const fix = `npm install ${name}@${wanted}`;
+  const what = `llama.cpp's libraries for ${platform}`;
+  if (found === undefined) return [{ problem: `${what} are not installed`, fix }];
+  if (found.version !== wanted) return [{ problem: `${what} are of version ${found.version}, not ${wanted}`, fix }];
+  const folder = unpackedPath(found.folder);
+  const files = filesOf(join(folder, "bins", basename(name)));
+  const needed = ["libllama.", "libggml.", "libggml-base.", ...(process.platform === "linux" ? ["libggml-cpu-"] : [])];
+  const whole = needed.every((start) => files.some((file) => file.startsWith(start)));
+  // npm does not look into a package that is there.
+  return whole
+    ? []
+    : [{ problem: `${what} are not whole: files are missing in ${folder}`, fix: `rm -r "${folder}" && ${fix}` }];
+}
+
+function filesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** A build writes into medilora's own folder. */
+function folderProblems(): Problem[] {
+  const folder = packageRoot();
+  try {
+    accessSync(folder, constants.W_OK);
+    return [];
+  } catch {
+    const fix = "run what follows as the owner of that folder, or install medilora in a folder of your own";
+    return [{ problem: `${folder} cannot be written by this user, and a build writes there`, fix }];
+  }
+}
+
+const isForeign = ({ path }: AddonFile): boolean => {
+  const built = elfArchitecture(path);
+  return built !== undefined && built !== process.arch;
+};
+
+/** For an addon of another processor the loader's own word is that there is no such file. */
+function loadProblem(error: string, files: readonly AddonFile[]): string {
+  const foreign = files.find(isForeign);
+  if (foreign === undefined) return error;
+  return `${foreign.path} was built for ${elfArchitecture(foreign.path)}, and this Node.js is ${process.arch}`;
+}
+
+/** The libraries themselves, and not only an addon that was built elsewhere, may need a newer C or C++ library. */
+function buildFix(error: string): string {
+  if (!/version `GLIBC\w*_[\d.]+' not found \(required by [^)]*\blib(llama|ggml)/.test(error)) return buildCommand();
+  const llama = `npm install node-llama-cpp@${manifest().peerDependencies["node-llama-cpp"]}`;
+  return `${llama} && MEDILORA_LLAMA=source ${buildCommand()}`;
 }
 
 /** @param version of the installed node-llama-cpp; null where there is none, which is no problem */

@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { mergeAdapter } from "../../dist/adapter/merge.js";
+import { InferenceEngine } from "../../dist/native/engine.js";
 import { readGguf } from "../../dist/native/gguf.js";
+import { openTokenizer } from "../../dist/native/tokenizer.js";
 import { NativeTrainer } from "../../dist/native/trainer.js";
 import { quantize } from "../../dist/quantize/quantize.js";
 import { gguf } from "./gguf.js";
@@ -28,6 +30,25 @@ function smallDisk(kilobytes: number): string | undefined {
     return undefined;
   }
 }
+
+describe("a model inside an archive of Electron", () => {
+  it("is refused by every reader, and says where it must be", async () => {
+    await writeFile(temporary("app.asar"), "an archive");
+    const model = temporary("app.asar/models/base.gguf");
+    const output = temporary("out.gguf");
+    const readers = [
+      () => readGguf(model),
+      () => openTokenizer(model),
+      () => InferenceEngine.open({ model }),
+      () => NativeTrainer.open({ model, lora }),
+      () => quantize({ input: model, output, type: "Q8_0" }),
+      () => mergeAdapter({ base, adapter: model, output }),
+    ];
+    for (const read of readers)
+      await rejectsWith("FILE_READ", read(), /app\.asar\/models\/base\.gguf is inside an archive.*outside/);
+    await rejectsWith("FILE_NOT_FOUND", readGguf(temporary("none.asar/base.gguf")));
+  });
+});
 
 describe("a full disk", () => {
   it("is DISK_FULL for adapters, checkpoints, merged and quantised models, and leaves nothing behind", async (t) => {

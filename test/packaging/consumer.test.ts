@@ -1,40 +1,29 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { repoFile, temporaryFolder } from "../native/helpers.js";
+import { repoFile } from "../native/helpers.js";
+import {
+  addProgram,
+  bareEnvironment,
+  emptyProject,
+  type Project,
+  packMedilora,
+  packPlatform,
+  skip,
+} from "./project.js";
+import { fetchRuntime, RUNTIMES } from "./runtimes.js";
 
 // The tarballs as a consumer gets them: packed, installed in an empty project without a compiler, used.
 
-const temporary = await temporaryFolder();
-const project = temporary("project");
-const installed = (path: string) => join(project, "node_modules", path);
-
-function run(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
-  return execFileSync(command, args, { cwd: project, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], ...options });
-}
-
-/** The tarball of a package folder, without running its scripts: others use dist at the same time. */
-function pack(folder: string): string {
-  const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", temporary("."), folder];
-  const answer = JSON.parse(run("npm", args, { cwd: temporary(".") })) as
-    | Array<{ filename: string }>
-    | Record<string, { filename: string }>;
-  return temporary((Object.values(answer)[0] as { filename: string }).filename);
-}
-
-/** A PATH with Node.js and a shell on it, but no compiler, CMake or git. */
-async function bareEnvironment(): Promise<NodeJS.ProcessEnv> {
-  const bin = temporary("bin");
-  await mkdir(bin);
-  for (const tool of ["node", "npm", "sh"]) await symlink(run("which", [tool], { cwd: "." }).trim(), join(bin, tool));
-  return { ...process.env, PATH: bin, CXX: "" };
-}
+let project: Project;
+let tarball: string;
+const installed = (path: string) => project.installed(path);
 
 function bytes(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -42,21 +31,11 @@ function bytes(folder: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
-const skip = existsSync(repoFile("build/CMakeCache.txt"))
-  ? false
-  : "there is no build to package: npm run build:native";
-let tarball: string;
-
 describe("a consumer", { skip }, () => {
   before(async () => {
-    run(process.execPath, [repoFile("scripts/pack-headers.mjs")], { cwd: repoFile(".") });
-    run(process.execPath, [repoFile("scripts/platform-package.mjs")], { cwd: repoFile(".") });
-    tarball = pack(repoFile("."));
-    await mkdir(project);
-    await writeFile(join(project, "package.json"), '{ "private": true }');
-    const platform = pack(repoFile(`prebuilt/${process.platform}-${process.arch}`));
-    const flags = ["--no-audit", "--no-fund", "--prefer-offline"];
-    run("npm", ["install", ...flags, tarball, platform], { env: await bareEnvironment() });
+    project = await emptyProject();
+    tarball = await packMedilora();
+    project.install([tarball, packPlatform()], await bareEnvironment());
   });
 
   it("installs without a compiler, in at most 150 MB", (t) => {
@@ -80,23 +59,23 @@ describe("a consumer", { skip }, () => {
     const report = `diagnose().then((d) => console.log(JSON.stringify([d.ok, d.addon.origin, typeof train])));`;
     const expected = JSON.stringify([true, "platform package", "function"]);
     const esm = `import { diagnose, train } from "medilora"; ${report}`;
-    assert.equal(run(process.execPath, ["--input-type=module", "-e", esm]).trim(), expected);
+    assert.equal(project.run(process.execPath, ["--input-type=module", "-e", esm]).trim(), expected);
     const cjs = `const { diagnose, train } = require("medilora"); ${report}`;
-    assert.equal(run(process.execPath, ["--input-type=commonjs", "--no-warnings", "-e", cjs]).trim(), expected);
+    assert.equal(project.run(process.execPath, ["--input-type=commonjs", "--no-warnings", "-e", cjs]).trim(), expected);
   });
 
   it("is told how to get node-llama-cpp", () => {
     const code = `import { openChat } from "medilora/node-llama-cpp";
       await openChat({ model: "m.gguf" }).catch(({ code, message }) => console.log(code, message));`;
     assert.match(
-      run(process.execPath, ["--input-type=module", "-e", code]),
+      project.run(process.execPath, ["--input-type=module", "-e", code]),
       /^NATIVE_UNAVAILABLE .*npm install node-llama-cpp/,
     );
   });
 
   it("compiles TypeScript against it, with nodenext and with bundler resolution", async () => {
     const code = `import { train, type TrainResult } from "medilora";\nexport const run: (c: string) => Promise<TrainResult> = (c) => train(c);\n`;
-    await writeFile(join(project, "use.mts"), code);
+    await writeFile(join(project.folder, "use.mts"), code);
     for (const [module, resolution] of [
       ["nodenext", "nodenext"],
       ["esnext", "bundler"],
@@ -105,7 +84,7 @@ describe("a consumer", { skip }, () => {
       const types = ["--typeRoots", repoFile("node_modules/@types"), "--types", "node", "--skipLibCheck"];
       const args = [...flags, ...types, "--module", module!, "--moduleResolution", resolution!, "use.mts"];
       const { status, stdout } = spawnSync(process.execPath, [repoFile("node_modules/typescript/bin/tsc"), ...args], {
-        cwd: project,
+        cwd: project.folder,
         encoding: "utf8",
       });
       assert.equal(status, 0, stdout);
@@ -115,32 +94,66 @@ describe("a consumer", { skip }, () => {
   it("runs the commands", (t) => {
     const times = Array.from({ length: 5 }, () => {
       const started = performance.now();
-      const help = run(process.execPath, [installed("medilora/dist/cli/medilora-eval.js"), "--help"]);
+      const help = project.run(process.execPath, [installed("medilora/dist/cli/medilora-eval.js"), "--help"]);
       assert.match(help, /^Usage: medilora-eval/);
       return performance.now() - started;
     });
     t.diagnostic(`medilora-eval --help: ${Math.min(...times).toFixed(0)} ms at best of 5`);
-    assert.match(run(installed(".bin/medilora"), ["doctor"]), /nothing is missing/);
+    assert.match(project.run(installed(".bin/medilora"), ["doctor"]), /nothing is missing/);
   });
 
-  it("learns from the doctor what mends an addon that is gone", async () => {
-    const libraries = JSON.parse(
-      readFileSync(installed(`@medilora/${process.platform}-${process.arch}/package.json`), "utf8"),
-    );
-    const [name] = Object.keys(libraries.dependencies as object);
-    await rm(installed(name!), { recursive: true });
-    const { status, stdout, stderr } = spawnSync(installed(".bin/medilora"), ["doctor", "--json"], {
-      encoding: "utf8",
-    });
-    assert.equal(status, 1);
-    assert.equal(stderr, "");
-    const { ok, problems } = JSON.parse(stdout) as { ok: boolean; problems: Array<{ problem: string; fix: string }> };
-    assert.equal(ok, false);
-    assert.match(problems[0]!.fix, new RegExp(`^npm install ${name}@\\d`));
-    assert.equal(problems.at(-1)!.fix, "npm rebuild medilora");
-    const text = spawnSync(installed(".bin/medilora"), ["doctor"], { encoding: "utf8" });
-    assert.doesNotMatch(text.stdout + text.stderr, /^\s+at /m, "no stack trace");
+  it("works in an Electron app's folders: all but libraries inside app.asar", async () => {
+    const resources = join(project.folder, "resources");
+    const [asar, unpacked] = ["app.asar", "app.asar.unpacked"].map((name) => join(resources, name, "node_modules"));
+    await cp(installed("."), asar!, { recursive: true, verbatimSymlinks: true });
+    await mkdir(unpacked!, { recursive: true });
+    for (const scope of ["@medilora", "@node-llama-cpp"]) await rename(join(asar!, scope), join(unpacked!, scope));
+    // Electron's file functions still find in the archive what was unpacked.
+    const [platform] = readdirSync(join(unpacked!, "@medilora"));
+    const manifest = join("@medilora", platform!, "package.json");
+    await cp(join(unpacked!, manifest), join(asar!, manifest));
+    const code = `import { diagnose } from "medilora"; const { addon, llamaCpp } = await diagnose();
+      console.log(JSON.stringify([addon.path, llamaCpp.libraries.llama, llamaCpp.libraries.cpu]));`;
+    await writeFile(join(resources, "app.asar", "main.mjs"), code);
+    const paths = JSON.parse(project.run(process.execPath, [join(resources, "app.asar", "main.mjs")])) as string[];
+    for (const path of paths) assert.ok(path.startsWith(unpacked!), path);
+    await rm(resources, { recursive: true });
   });
+});
+
+describe("other runtimes", { skip }, () => {
+  let program: string[];
+  let expected: unknown;
+  const results = (command: string[], folder: string): unknown => {
+    const [executable, ...args] = [...command, ...program, join(project.folder, folder)];
+    return JSON.parse(project.run(executable!, args));
+  };
+
+  before(async () => {
+    program = await addProgram(project);
+    expected = results([process.execPath], "out");
+  });
+
+  it("are measured against answers that are right here", () => {
+    const { main, worker, beside, again, ended } = expected as Record<string, Record<string, unknown>>;
+    assert.deepEqual(main!.failures, ["FILE_NOT_FOUND", "ABORTED", "ABORTED", "DISPOSED"]);
+    assert.equal((main!.losses as number[]).length, 3);
+    assert.ok((main!.greedy as number[]).length > 4);
+    assert.deepEqual([worker, beside], [main, main]);
+    assert.deepEqual({ ...again, failures: main!.failures }, main);
+    assert.equal(ended, "ended in the middle of training");
+  });
+
+  for (const runtime of RUNTIMES)
+    it(`${runtime.name} makes the same tokens, losses and adapter, in worker threads too`, async (t) => {
+      let command: string[];
+      try {
+        command = await fetchRuntime(runtime);
+      } catch {
+        return t.skip(`npm has no ${runtime.spec} here: no network, or not for this system`);
+      }
+      assert.deepEqual(results(command, `out-${runtime.name}`), expected);
+    });
 });
 
 describe("the package's metadata", { skip }, () => {
