@@ -60,6 +60,8 @@ std::string replaced(std::string text, const std::string& old, const std::string
     return text;
 }
 
+constexpr const char* kBaseHash = "medilora.base_sha256";
+
 class Merger {
   public:
     Merger(const MergeOptions& options, const Cancel& cancel)
@@ -80,6 +82,7 @@ class Merger {
             write_tensor(tensor);
             progress(++done, steps_);
         }
+        complete_header();
         result_.bytes = options_.quantize.empty() ? writer_.commit() : quantize_merged(done, progress);
         return result_;
     }
@@ -104,6 +107,8 @@ class Merger {
         }
         gguf_set_val_u32(metadata, "general.file_type", file_type_of(result_.type));
         for (const auto& [key, value] : options_.metadata) gguf_set_val_str(metadata, key.c_str(), value.c_str());
+        if (options_.base_sha256)
+            gguf_set_val_str(metadata, kBaseHash, std::string(options_.base_sha256->length(), '-').c_str());
         for (const GgufTensor& tensor : base_.tensors())
             writer_.declare(tensor.name, type_of(tensor), std::vector<int64_t>(tensor.ne, tensor.ne + 4));
     }
@@ -121,6 +126,12 @@ class Merger {
         const RowFailure failure = rows_.write({tensor, type_of(tensor), pairs}, writer_);
         if (failure == RowFailure::kBase) base_.invalid(tensor.name + " holds NaN or infinity");
         if (failure == RowFailure::kResult) refuse_result(tensor);
+    }
+
+    void complete_header() {
+        if (!options_.base_sha256) return;
+        gguf_set_val_str(writer_.metadata(), kBaseHash, options_.base_sha256->wait(cancel_).c_str());
+        writer_.rewrite_header();
     }
 
     size_t quantize_merged(int64_t done, const std::function<void(int64_t, int64_t)>& progress) {

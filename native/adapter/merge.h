@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "adapter/adapter_file.h"
+#include "adapter/late_text.h"
 #include "util/cancel.h"
 
 namespace medilora {
@@ -23,6 +25,8 @@ struct MergeOptions {
     std::string quantize;
     int threads = 1;
     Metadata metadata;
+    /// The base's SHA-256 for the metadata: takes about as long as the merge, which waits for it at its end only.
+    std::optional<LateText> base_sha256;
 };
 
 struct MergeResult {

@@ -104,6 +104,8 @@ RowFailure RowMerger::write(const RowMerge& merge, GgufWriter& writer) {
         const size_t bytes = tensor.row_bytes();
         release_pages(static_cast<const char*>(tensor.data) + block.begin * bytes, block.count * bytes);
     });
+    // A fault maps pages around it too, those of blocks that were let go of already among them.
+    release_pages(tensor.data, tensor.bytes);
     writer.skip(ggml_row_size(merge.type, tensor.elements()));
     writer.end_tensor();
     return failure;

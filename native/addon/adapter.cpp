@@ -38,8 +38,24 @@ std::vector<WeightedAdapter> adapters_option(const Args& args) {
     return adapters;
 }
 
-/// adapterMerge({base, adapters: [{path, scale?}], output, type?, scale?, quantize?, threads?, metadata?, cancel?,
-///               onProgress?}) -> Promise<{bytes, mergedTensors, type, baseQuantized}>
+/// {text: Uint8Array, ready: Int32Array of length 1}, which the job's options keep alive.
+std::optional<LateText> late_text_option(const Args& args, const char* name) {
+    if (!args.has(name)) return std::nullopt;
+    const Args late = args.object(name);
+    const Napi::Value text = late.get("text"), ready = late.get("ready");
+    const auto is = [](const Napi::Value& value, napi_typedarray_type type) {
+        return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
+    };
+    if (!is(text, napi_uint8_array) || !is(ready, napi_int32_array) ||
+        ready.As<Napi::TypedArray>().ElementLength() != 1)
+        throw Error("ARGUMENT_INVALID", std::string("Option `") + name + "` must hold a Uint8Array and an Int32Array.");
+    const auto bytes = text.As<Napi::Uint8Array>();
+    return LateText(reinterpret_cast<const char*>(bytes.Data()), bytes.ElementLength(),
+                    ready.As<Napi::Int32Array>().Data());
+}
+
+/// adapterMerge({base, adapters: [{path, scale?}], output, type?, scale?, quantize?, threads?, metadata?, baseSha256?,
+///               cancel?, onProgress?}) -> Promise<{bytes, mergedTensors, type, baseQuantized}>
 Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
     const Args args(info[0]);
     MergeOptions options;
@@ -51,6 +67,7 @@ Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
     options.quantize = args.string("quantize", "");
     options.threads = threads_option(args);
     options.metadata = metadata_option(args);
+    options.base_sha256 = late_text_option(args, "baseSha256");
     return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {
         const MergeResult result = merge_adapters(options, context.cancel, report_count(context));
         return [result](Napi::Env env) -> Napi::Value {

@@ -14,7 +14,7 @@ struct Job {
 
     Cancel cancel;
     Napi::Promise::Deferred deferred;
-    Napi::Reference<Napi::Int32Array> flag;
+    Napi::ObjectReference options; ///< keeps the arrays alive into which the work looks
     Napi::FunctionReference on_progress;
     napi_threadsafe_function channel = nullptr;
     std::function<ValueBuilder(JobContext&)> work;
@@ -41,7 +41,7 @@ void end_with_environment(void* data) {
     job->cancel.request();
     job->thread.join();
     // The references die with the environment; resetting them here would call into it too late.
-    job->flag.SuppressDestruct();
+    job->options.SuppressDestruct();
     job->on_progress.SuppressDestruct();
 }
 
@@ -149,7 +149,7 @@ Napi::Promise start_job(Napi::Env env, const Napi::Value& options, std::function
     const bool has_flag = flag.IsTypedArray() && flag.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
                           flag.As<Napi::TypedArray>().ElementLength() == 1;
     auto job = std::make_unique<Job>(env, has_flag ? flag.As<Napi::Int32Array>().Data() : nullptr);
-    if (has_flag) job->flag = Napi::Persistent(flag.As<Napi::Int32Array>());
+    job->options = Napi::Persistent(object);
     const Napi::Value progress = object.Get("onProgress");
     if (progress.IsFunction()) job->on_progress = Napi::Persistent(progress.As<Napi::Function>());
     job->work = std::move(work);

@@ -18,8 +18,9 @@ struct JobContext {
 };
 
 /// Runs `work` on a thread of its own and returns a promise of the value it builds.
-/// `options` may hold `cancel` (Int32Array of length 1, non-zero stops) and `onProgress` (function).
-/// When the environment ends first (worker.terminate(), process exit), the work is cancelled and joined.
+/// `options` may hold `cancel` (Int32Array of length 1, non-zero stops) and `onProgress` (function). It lives as long
+/// as the job, and with it arrays that the work reads. When the environment ends first (worker.terminate(), process
+/// exit), the work is cancelled and joined.
 Napi::Promise start_job(Napi::Env env, const Napi::Value& options, std::function<ValueBuilder(JobContext&)> work);
 
 /// A JavaScript Error with our code.

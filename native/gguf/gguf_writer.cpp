@@ -26,6 +26,11 @@ void GgufWriter::begin(const std::string& path) {
     file_->write(bytes.data(), bytes.size());
 }
 
+void GgufWriter::rewrite_header() {
+    const std::vector<char> bytes = header();
+    file_->write_at(0, bytes.data(), bytes.size());
+}
+
 std::vector<char> GgufWriter::header() const {
     std::vector<char> bytes(gguf_get_meta_size(context_.get()));
     gguf_get_meta_data(context_.get(), bytes.data());

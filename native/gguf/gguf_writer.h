@@ -20,6 +20,8 @@ class GgufWriter {
 
     /// Opens the file and writes the header.
     void begin(const std::string& path);
+    /// Writes the header again, after a text in the metadata was replaced by one of its length.
+    void rewrite_header();
     /// What begin() writes: the metadata and the list of tensors, padded.
     std::vector<char> header() const;
     /// The bytes of the next declared tensor, in as many pieces as the caller likes.

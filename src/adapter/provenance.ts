@@ -15,18 +15,14 @@ export function ownMetadata({ metadata }: GgufDescription): Record<string, strin
 }
 
 /**
- * Metadata of a merged model: the SHA-256 of the base (of each part, joined by commas) and of each adapter, the weight
- * of each, and what the adapters' own `medilora.` keys say; of several adapters those get the adapter's number.
+ * Metadata of a merged model: the SHA-256 of each adapter, the weight of each, and what the adapters' own `medilora.`
+ * keys say; of several adapters those get the adapter's number.
  */
-export async function mergeProvenance(
-  base: string,
+export async function adapterProvenance(
   adapters: readonly AdapterOptions[],
   { scale = 1, signal }: { scale?: number | undefined; signal?: AbortSignal | undefined },
 ): Promise<Record<string, string>> {
   const metadata: Record<string, string> = {};
-  const parts = modelParts(base, await readGguf(base));
-  const hashes: string[] = [];
-  for (const part of parts) hashes.push(await sha256File(part, signal));
   for (const [i, { path, scale: weight = 1 }] of adapters.entries()) {
     const own = `${PREFIX}adapter.${i}.`;
     for (const [key, text] of Object.entries(ownMetadata(await readGguf(path))))
@@ -34,11 +30,11 @@ export async function mergeProvenance(
     metadata[`${own}sha256`] = await sha256File(path, signal);
     metadata[`${own}weight`] = String(weight * scale);
   }
-  return { ...metadata, [`${PREFIX}version`]: packageVersion(), [`${PREFIX}base_sha256`]: hashes.join(",") };
+  return { ...metadata, [`${PREFIX}version`]: packageVersion() };
 }
 
 /** The paths of a model's parts; they are known to be there when the model could be read. */
-function modelParts(path: string, { metadata }: GgufDescription): string[] {
+export function modelParts(path: string, { metadata }: GgufDescription): string[] {
   const count = Number(metadata["split.count"] ?? 1);
   const first = /-00001-of-\d{5}\.gguf$/;
   if (count <= 1 || !first.test(path)) return [path];

@@ -105,6 +105,8 @@ export interface MergeCall extends JobOptions<CountProgress> {
   quantize?: string;
   threads?: number;
   metadata?: Record<string, string>;
+  /** The base's SHA-256, which may come while the merge runs: `text` is complete once `ready` is not 0. */
+  baseSha256: { text: Uint8Array; ready: Int32Array };
 }
 
 export interface MergeAnswer {

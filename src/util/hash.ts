@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { fileError, MediloraError } from "../errors.js";
+import { type FileHandle, open } from "node:fs/promises";
+import { fileError, isMediloraError, MediloraError } from "../errors.js";
+
+/** Bytes read at a time. */
+const PIECE = 1 << 20;
 
 /**
  * SHA-256 of a file's bytes as 64 lower-case hex digits, read in pieces, so that model files of any size do.
@@ -8,14 +11,22 @@ import { fileError, MediloraError } from "../errors.js";
  */
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
+  // One buffer for all pieces: a stream's own, a gigabyte a second of them, wait for the garbage collector.
+  const buffer = Buffer.allocUnsafe(PIECE);
+  let file: FileHandle | undefined;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) }))
-      hash.update(chunk as Buffer);
+    file = await open(path, "r");
+    for (;;) {
+      if (signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
+      const { bytesRead } = await file.read(buffer, 0, PIECE, null);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
   } catch (error) {
-    if (signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
-    throw fileError(error, path, "read");
+    throw isMediloraError(error) ? error : fileError(error, path, "read");
+  } finally {
+    await file?.close();
   }
-  return hash.digest("hex");
 }
 
 /** SHA-256 of an array's bytes as they lie in memory, as 64 lower-case hex digits. */
