@@ -18,7 +18,7 @@ struct EngineOptions {
     ModelOptions model;
     uint32_t context_size = 4096; ///< KV cells of all sequences together
     uint32_t sequences = 8;       ///< 1 to 256
-    uint32_t batch_size = 2048;
+    uint32_t batch_size = 1024;
     uint32_t micro_batch_size = 1024;
     int32_t threads = 1;
     ggml_type kv_type = GGML_TYPE_F16;

@@ -15,7 +15,7 @@ import { native } from "./load.js";
  * - `contextSize`: KV cells of all sequences together, default 4096. One sequence holds at most this, and at most what
  *   the model was trained for.
  * - `sequences`: answers decoded together, 1 to 256, default 8.
- * - `batchSize`, `microBatchSize`: tokens of one decode call and of one graph, default 2048 and 1024.
+ * - `batchSize`, `microBatchSize`: tokens of one decode call and of one graph, default 1024 both.
  * - `threads`: default all cores that this process may use.
  * - `gpuLayers`: layers kept on a GPU, default 0.
  * - `repackWeights`: lets ggml rearrange quantised weights for this processor, and compute everything. By default our own

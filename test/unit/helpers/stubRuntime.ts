@@ -74,7 +74,7 @@ export class StubRuntime implements EvaluationRuntime {
         sequenceLimit: Math.min(contextSize, this.#options.sequenceLimit ?? 1 << 20),
         contextSize,
         sequences: options.sequences ?? 8,
-        batchSize: 2048,
+        batchSize: 1024,
         microBatchSize: 512,
         threads: options.threads ?? 3,
       },

@@ -48,7 +48,7 @@ export class StubScoreRuntime implements EvaluationRuntime<ScoreEngine> {
         sequenceLimit,
         contextSize,
         sequences,
-        batchSize: 2048,
+        batchSize: 1024,
         microBatchSize: 512,
         threads,
       },
