@@ -1,4 +1,6 @@
-// `npm run bench`: every claim of the README on this machine, as a Markdown table and JSON in bench-out/.
+// `npm run bench`: the claims of the README about speed on this machine, as Markdown and JSON in bench-out/.
+//   npm run bench [-- --quick] [-- --7b]
+// --quick: smaller products and fewer questions, which still shows whether something has become slow.
 // The models are made there by the script: 250M parameters (0.15 GB) and, with --7b, 7B (4 GB).
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -11,6 +13,7 @@ import { SHAPE_7B, SHAPE_250M, writeRandomModel } from "./randomModel.js";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(dirname(here), "bench-out");
 const large = process.argv.includes("--7b");
+const quick = process.argv.includes("--quick");
 mkdirSync(out, { recursive: true });
 
 function run(script: string, args: string[], env: Record<string, string> = {}): string {
@@ -20,6 +23,17 @@ function run(script: string, args: string[], env: Record<string, string> = {}): 
     ...options,
     stdio: ["ignore", "pipe", "inherit"],
   });
+}
+
+/** What engine.js prints. */
+interface EngineRates {
+  questions: number;
+  promptTokens: number;
+  questionsPerSecond: Record<string, number>;
+  batchedOverNodeLlamaCpp: number;
+  batchedOverOneByOne: number;
+  batchedOverOneByOneGgml: number;
+  lettersOverOneByOne: number;
 }
 
 const record = (text: string) => JSON.parse(text) as Record<string, number>;
@@ -43,11 +57,25 @@ function trainingRow(name: string, result: Record<string, number>): string {
   return `| ${name} | ${tokensPerSecond!.toFixed(0)} | ${gflops!.toFixed(0)} | ${(100 * shareOfPeak!).toFixed(0)}% | ${gigabytes(peakRssBytes!)} | ${gigabytes(predictedBytes!)} |`;
 }
 
+function engineRows({ questionsPerSecond: rates, ...engine }: EngineRates): string {
+  const row = (name: string, rate: number, slower?: number) =>
+    `| ${name} | ${rate.toFixed(2)} | ${slower === undefined ? "" : slower.toFixed(1)} |`;
+  return [
+    row("together", rates.batched!),
+    row("node-llama-cpp, one by one", rates.nodeLlamaCpp!, engine.batchedOverNodeLlamaCpp),
+    row("this engine, one by one", rates.oneByOne!, engine.batchedOverOneByOne),
+    row("this engine with ggml's kernels, one by one", rates.oneByOneGgml!, engine.batchedOverOneByOneGgml),
+    row("log-likelihood of four letters, together", rates.letters!),
+    row("a call a letter", rates.lettersOneByOne!, engine.lettersOverOneByOne),
+  ].join("\n");
+}
+
 await makeModels();
-const gemm = run("gemm.js", []);
+const gemm = run("gemm.js", quick ? ["--quick"] : []);
 const small = record(run("training.js", ["250m", model("250m-q4_k.gguf"), "512"]));
 const ggml = record(run("training.js", ["250m", model("250m-q4_k.gguf"), "512"], { MEDILORA_GEMM: "off" }));
 const prompts = record(run("promptProcessing.js", [model("250m-q3_k_l.gguf")]));
+const engine = JSON.parse(run("engine.js", [model("250m-q3_k_l.gguf"), quick ? "8" : "50"])) as EngineRates;
 const seven = large
   ? [512, 2048].map((tokens) => record(run("training.js", ["7b", model("7b-q4_k.gguf"), String(tokens)])))
   : [];
@@ -70,12 +98,17 @@ A step is ${(ggml.secondsPerStep! / small.secondsPerStep!).toFixed(1)} times as 
 
 ## Reading a prompt of 512 tokens, 250M, Q3_K_L
 ${prompts.tokensPerSecond!.toFixed(0)} tokens/s, stock libllama ${prompts.stockTokensPerSecond!.toFixed(0)}: ${prompts.ratio!.toFixed(1)} times; same arg-max token at ${prompts.sameArgMax} of ${prompts.positions} positions.
+
+## Questions a second: ${engine.questions} of ${engine.promptTokens.toFixed(0)} tokens, 16 new tokens, 250M, Q3_K_L
+| | questions/s | times slower than together |
+|---|---|---|
+${engineRows(engine)}
 `;
 writeFileSync(join(out, "results.md"), markdown);
 writeFileSync(
   join(out, "results.json"),
   JSON.stringify(
-    { training: [small, ggml, ...seven], prompts, gemm: JSON.parse(gemm.slice(gemm.lastIndexOf("\n{"))) },
+    { training: [small, ggml, ...seven], prompts, engine, gemm: JSON.parse(gemm.slice(gemm.lastIndexOf("\n{"))) },
     null,
     1,
   ),
