@@ -1,5 +1,6 @@
 #include "addon/common.h"
 #include "addon/module.h"
+#include "gemm/attention_check.h"
 #include "gemm/choose.h"
 #include "gemm/ggml_backend.h"
 #include "gemm/measure.h"
@@ -50,6 +51,35 @@ Napi::Value check(const Napi::CallbackInfo& info) {
             value.Set("identical", report.identical);
             value.Set("kernel", c.set->name);
             value.Set("format", report.bf16 ? "bf16" : "f32");
+            return value;
+        };
+    });
+}
+
+/// attentionCheck({tokens, cells, heads, kvHeads, keyLength, valueLength, type?, softcap?, biased?, seed?, threads?,
+///                 kernel?}) -> Promise<{error, alone, moved}>
+Napi::Value check_cells(const Napi::CallbackInfo& info) {
+    const Args args(info[0]);
+    AttentionCase c;
+    c.tokens = args.integer("tokens", 1, 4096);
+    c.cells = args.integer("cells", 1, 4096);
+    c.heads = args.integer("heads", 1, 256);
+    c.kv_heads = args.integer("kvHeads", 1, 256);
+    c.d_k = args.integer("keyLength", 1, 1024);
+    c.d_v = args.integer("valueLength", 1, 1024);
+    c.type = type_named(args.string("type", "f32"));
+    c.softcap = static_cast<float>(args.number("softcap", 0));
+    c.biased = args.boolean("biased", false);
+    c.seed = static_cast<uint64_t>(args.integer("seed", 0, int64_t{1} << 32, 0));
+    c.threads = threads_option(args);
+    c.set = args.has("kernel") ? &kernels_named(args.string("kernel")) : &kernels();
+    return start_job(info.Env(), info[0], [c](JobContext&) -> ValueBuilder {
+        const AttentionReport report = check_attention(c);
+        return [report](Napi::Env env) -> Napi::Value {
+            auto value = Napi::Object::New(env);
+            value.Set("error", report.error);
+            value.Set("alone", report.alone);
+            value.Set("moved", report.moved);
             return value;
         };
     });
@@ -119,6 +149,7 @@ Napi::Value gemm_info(const Napi::CallbackInfo& info) {
 
 void register_gemm(Napi::Env env, Napi::Object exports) {
     add_function<check>(env, exports, "gemmCheck");
+    add_function<check_cells>(env, exports, "attentionCheck");
     add_function<bench>(env, exports, "gemmBench");
     add_function<peak>(env, exports, "gemmPeak");
     add_function<gemm_info>(env, exports, "gemmInfo");

@@ -246,6 +246,35 @@ export interface GemmCheck {
   format: "bf16" | "f32";
 }
 
+/** Random queries over a random key-value cache, of which each reads some runs of cells. */
+export interface AttentionCheckCase {
+  tokens: number;
+  cells: number;
+  /** A multiple of `kvHeads`. */
+  heads: number;
+  kvHeads: number;
+  /** Of a head; multiples of the cache type's block. */
+  keyLength: number;
+  valueLength: number;
+  /** Of the cache, "f32" when left out. */
+  type?: string;
+  softcap?: number;
+  /** The masks add something to the scores. */
+  biased?: boolean;
+  seed?: number;
+  threads?: number;
+  kernel?: GemmKernel;
+}
+
+export interface AttentionCheck {
+  /** Norm of the difference to the float64 result over its norm. */
+  error: number;
+  /** Whether each query alone, on one thread, gives the very same bits. */
+  alone: boolean;
+  /** Whether it gives them, too, when its cells lie elsewhere in a larger cache. */
+  moved: boolean;
+}
+
 export interface GemmBenchCase extends GemmCase {
   /** Medians over this many, 5 when left out. */
   repeats?: number;
@@ -277,6 +306,7 @@ export interface GemmInfo {
 export interface GemmBinding {
   gemmInfo(): GemmInfo;
   gemmCheck(options: GemmCheckCase): Promise<GemmCheck>;
+  attentionCheck(options: AttentionCheckCase): Promise<AttentionCheck>;
   gemmBench(options: GemmBenchCase): Promise<GemmBench>;
   /** In GFLOP/s; bf16 is 0 where the processor lacks it. */
   gemmPeak(

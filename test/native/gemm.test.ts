@@ -4,21 +4,11 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { GemmCheckCase, GemmKernel } from "../../dist/native/binding.js";
 import { native } from "../../dist/native/load.js";
+import { makeRandom } from "./helpers.js";
 
 const { kernel: fastest, kernels, types } = native().gemmInfo();
 const directions = ["forward", "backward", "multiply"] as const;
 const loader = fileURLToPath(new URL("../../dist/native/load.js", import.meta.url));
-
-/** mulberry32: draws of 32 bits. */
-function makeRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let word = Math.imul(state ^ (state >>> 15), state | 1);
-    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
-    return (word ^ (word >>> 14)) >>> 0;
-  };
-}
 
 /** A dimension from 1 to 700, the short ones as often as the long. */
 function dimension(random: () => number): number {

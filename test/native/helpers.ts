@@ -72,3 +72,14 @@ export function plainBatch(tokens: ArrayLike<number>) {
     labels: Int32Array.from(tokens, (_, i) => tokens[i + 1] ?? -100),
   };
 }
+
+/** mulberry32: draws of 32 bits. */
+export function makeRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let word = Math.imul(state ^ (state >>> 15), state | 1);
+    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
+    return (word ^ (word >>> 14)) >>> 0;
+  };
+}
