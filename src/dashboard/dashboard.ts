@@ -9,6 +9,7 @@ import { dashboardPage } from "./document.js";
 import { MessageSource } from "./messages.js";
 import { applyMessage, type DashboardMessage, type DashboardView, emptyView } from "./view.js";
 
+/** Where {@link startDashboard} listens, and what its page is called. */
 export interface DashboardOptions {
   /** Port on 127.0.0.1; a free one by default. */
   port?: number;
@@ -87,6 +88,7 @@ export class Dashboard implements AsyncDisposable {
     clearTimeout(cut);
   }
 
+  /** As {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
