@@ -190,7 +190,7 @@ test("a dump has the plain requests and those of each strategy, with what is rig
   for (const { context, gold } of lines) assert.ok(context.includes(`${"ABCD"[gold[0]!]}. Aspirin`));
   const medqa = await folder.write(
     "medqa.jsonl",
-    jsonLines([{ question: "First?", answer: "C", options: { A: "I", B: "Z", C: "Right", D: "G" }, answer_idx: "C" }]),
+    jsonLines([{ question: "First?", answer: "Right", options: { A: "I", B: "Z", C: "Right", D: "G" }, answer_idx: "C" }]),
   );
   const samples: EvaluationStrategy = { choiceShuffling: { permutations: 3 }, selfConsistency: { samples: 2 } };
   assert.equal(await dumpRequests({ task: "medqa_4options", data: medqa, output, strategies: [samples] }), 7);
