@@ -14,7 +14,6 @@ const PUBMEDQA: Case[] = [
   ["Answer: no (maybe)", null],
   ["Answer: yes - no", null],
   ["Answer: no—maybe.", null],
-  ["Answer: yes no", null],
   ["Answer: yes vs. no", null],
   ["Answer: yes versus no", null],
   ["Answer: yes, yes, or no", null],

@@ -41,7 +41,7 @@ const OPENING = String.raw`^[\s*"'“‘]*`;
 const JOINED = String.raw`^[\s*"'”’)]{0,8}[.,;]?[\s*"'”’)]{0,8}(?:[/|&+]{1,2}|(?:or|and|vs\.?|versus)(?=[\s*"'“‘(]))[\s*"'“‘]{0,8}`;
 
 /** What parts a label from a second one on its line. Another sentence or an explanation may follow it just as well. */
-const PARTED = String.raw`^[^\S\n]{0,4}[*"'”’)]{0,4}[^\S\n]{0,4}[,;–—-]{0,2}[^\S\n]{0,4}[*"'“‘]{0,4}`;
+const PARTED = String.raw`^(?:[^\S\n]|[*"'“”‘’),;–—-]){0,8}`;
 
 /**
  * Whether a label other than the first one is listed behind it; the same one again is no contradiction.
@@ -68,8 +68,11 @@ const DECISION = String.raw`(?:[yY][eE][sS]|[nN][oO]|[mM][aA][yY][bB][eE])(?![\p
 const PUBMEDQA_ANSWER = new RegExp(`${OPENING}\\(?(${DECISION})`, "u");
 const SECOND_DECISIONS = [
   new RegExp(String.raw`${JOINED}\(?(${DECISION})`, "u"),
-  // "no, no difference was found" explains; "yes, no." chooses nothing.
-  new RegExp(String.raw`${PARTED}\(?(${DECISION})(?=[^\S\n]{0,4}[*"'”’]{0,4}(?:[,;.!?)/|]|(?:or|and)\s|\r?\n|$))`, "u"),
+  // "no, no difference was found" explains, "maybe yes" qualifies; "yes, no." chooses nothing.
+  new RegExp(
+    String.raw`(?![^\S\n]*\p{L})${PARTED}\(?(${DECISION})(?=[^\S\n]{0,4}[*"'”’]{0,4}(?:[,;.!?)/|]|(?:or|and)\s|\r?\n|$))`,
+    "u",
+  ),
 ];
 
 /**
