@@ -215,4 +215,7 @@ test("a long response of markers and stars is read in linear time", () => {
 test("a long run of blanks or signs behind the label takes no longer than it must", () => {
   assert.equal(pubmedqaReasoned.extract(`Answer: yes${" ".repeat(200_000)}x`), "yes");
   assert.equal(medqaReasoned(4).extract(`Answer: (A)${"*".repeat(200_000)}x`), "A");
+  // As a model that repeats itself writes them.
+  assert.equal(medqaReasoned(4).extract(`Answer: ${"(A)".repeat(50_000)}`), "A");
+  assert.equal(medqaReasoned(4).extract(`Answer: ${"(A)".repeat(50_000)}(B)`), null);
 });

@@ -49,13 +49,13 @@ const PARTED = String.raw`^(?:[^\S\n]|[*"'“”‘’),;–—-]){0,8}`;
  * @param seconds each reads a next label of the list, as its group
  */
 function listsAnother(rest: string, label: string, seconds: readonly RegExp[]): boolean {
-  for (const second of seconds) {
-    const match = second.exec(rest);
-    if (match === null) continue;
-    const other = match.slice(1).find((group) => group !== undefined)!;
-    return other.toLowerCase() !== label.toLowerCase() || listsAnother(rest.slice(match[0].length), label, seconds);
+  for (let left = rest; ; ) {
+    const match = seconds.map((second) => second.exec(left)).find((found) => found !== null);
+    if (match == null) return false;
+    const other = match.slice(1).find((group) => group !== undefined);
+    if (other?.toLowerCase() !== label.toLowerCase()) return true;
+    left = left.slice(match[0].length);
   }
-  return false;
 }
 
 /** What follows the last marker; undefined without one. */
@@ -70,7 +70,7 @@ const SECOND_DECISIONS = [
   new RegExp(String.raw`${JOINED}\(?(${DECISION})`, "u"),
   // "no, no difference was found" explains, "maybe yes" qualifies; "yes, no." chooses nothing.
   new RegExp(
-    String.raw`(?![^\S\n]*\p{L})${PARTED}\(?(${DECISION})(?=[^\S\n]{0,4}[*"'”’]{0,4}(?:[,;.!?)/|]|(?:or|and)\s|\r?\n|$))`,
+    String.raw`^(?![^\S\n]{0,8}\p{L})${PARTED}\(?(${DECISION})(?=[^\S\n]{0,4}[*"'”’]{0,4}(?:[,;.!?)/|]|(?:or|and)\s|\r?\n|$))`,
     "u",
   ),
 ];
