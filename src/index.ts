@@ -100,7 +100,6 @@ export {
   type BootstrapOptions,
   type Interval,
   mcnemarExact,
-  pairedBootstrapDifference,
   wilson,
 } from "./eval/intervals.js";
 export { compareLikelihoods, type LikelihoodComparison } from "./eval/loglikelihood/compare.js";
@@ -121,6 +120,7 @@ export {
   type LabelMetrics,
   type ScoredItem,
 } from "./eval/metrics.js";
+export { pairedBootstrapDifference } from "./eval/pairedDifference.js";
 export { paperBaseline, type QuotedScore, type QuotedTask } from "./eval/paperBaseline.js";
 export { SAMPLER_PRESETS, type SamplerPreset, type SamplerStep } from "./eval/samplers.js";
 export type { ChainOfThought } from "./eval/strategies/chainOfThought.js";

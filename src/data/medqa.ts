@@ -1,4 +1,5 @@
 import { MediloraError } from "../errors.js";
+import { untilAborted } from "../util/turn.js";
 import { readJsonLines } from "./formats/jsonl.js";
 import { isObject, recordError, type SourceRecord, stringField } from "./formats/record.js";
 import type { ChatMessage } from "./rows.js";
@@ -55,11 +56,11 @@ export async function* readMedQA(path: string): AsyncGenerator<MedQARecord> {
 
 /**
  * All records of a MedQA file (see {@link readMedQA}).
- * @throws MediloraError `DATA_EMPTY` when there is none, and what {@link readMedQA} throws
+ * @throws MediloraError `DATA_EMPTY` when there is none, `ABORTED`, and what {@link readMedQA} throws
  */
-export async function loadMedQA(path: string): Promise<MedQARecord[]> {
+export async function loadMedQA(path: string, signal?: AbortSignal): Promise<MedQARecord[]> {
   const records: MedQARecord[] = [];
-  for await (const record of readMedQA(path)) records.push(record);
+  for await (const record of untilAborted(readMedQA(path), signal)) records.push(record);
   if (records.length === 0)
     throw new MediloraError("DATA_EMPTY", `${path} holds no MedQA questions. Give another file.`);
   return records;
@@ -88,12 +89,15 @@ export function multipleChoiceItem(record: MultipleChoiceRecord): SourceItem {
   return chatItem(record.id, multipleChoiceMessages(record, { answer: true }), record.label);
 }
 
+/** Whether the answer's text and its letter name the same option. */
+export function answerAgrees({ answer, options, label }: MedQARecord): boolean {
+  return answer === options[LETTERS.indexOf(label)];
+}
+
 /** The rows of a MedQA file. A record whose `answer` is not the text of its `answer_idx` gives none. */
 export async function* medqaItems(path: string): AsyncGenerator<SourceItem> {
   for await (const record of readMedQA(path))
-    yield record.answer === record.options[LETTERS.indexOf(record.label)]
-      ? multipleChoiceItem(record)
-      : { id: record.id, skipped: "answer-mismatch" };
+    yield answerAgrees(record) ? multipleChoiceItem(record) : { id: record.id, skipped: "answer-mismatch" };
 }
 
 function toMedQARecord(record: SourceRecord): MedQARecord {

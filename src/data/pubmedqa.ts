@@ -1,4 +1,5 @@
 import { MediloraError } from "../errors.js";
+import { untilAborted } from "../util/turn.js";
 import { readText } from "./formats/text.js";
 import type { ChatMessage } from "./rows.js";
 
@@ -31,12 +32,12 @@ const MAX_ENTRY_CHARS = 16 * 2 ** 20;
 /**
  * All records of a PubMedQA file, in the order of the file. Labels lose their case.
  * @throws MediloraError `DATA_EMPTY` when there is none, `DATA_INVALID` with file, number of the record and field,
- *   `FILE_NOT_FOUND`, `FILE_READ`
+ *   `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED`
  * @see Jin et al. 2019, PubMedQA
  */
-export async function loadPubMedQA(path: string): Promise<PubMedQARecord[]> {
+export async function loadPubMedQA(path: string, signal?: AbortSignal): Promise<PubMedQARecord[]> {
   const records: PubMedQARecord[] = [];
-  for await (const record of readPubMedQA(path)) records.push(record);
+  for await (const record of untilAborted(readPubMedQA(path), signal)) records.push(record);
   if (records.length === 0)
     throw new MediloraError("DATA_EMPTY", `${path} holds no PubMedQA records. Give a file like ori_pqal.json.`);
   return records;

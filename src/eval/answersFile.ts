@@ -57,6 +57,9 @@ const headerSchema = z.object({
   key: z.record(z.string(), z.unknown()),
 });
 
+/** Answers of an earlier run, and their file for messages. */
+export type StoredAnswers<Answer extends { id: string }> = Pick<AnswersFile<Answer>, "path" | "stored">;
+
 /**
  * The answers of one run, or the embeddings of texts, as JSON lines: a header with the run's key, then an answer a line,
  * each written as it comes. Mode 0600. A process that is killed leaves at most its last line torn; opening the file again cuts that off.
@@ -102,6 +105,26 @@ export class AnswersFile<Answer extends { id: string }> {
       await lock[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /**
+   * What {@link AnswersFile.open} would find, or the error that it would throw, without touching the file: of several runs
+   * all can so be checked before the first one takes its hours.
+   * @param key asked for only where a file is there
+   * @throws MediloraError as {@link AnswersFile.open}
+   */
+  static async check<Answer extends { id: string }>(
+    path: string,
+    key: () => Promise<object>,
+    { schema, overwrite }: { schema: z.ZodType<Answer>; overwrite: boolean },
+  ): Promise<StoredAnswers<Answer>> {
+    await refuseDevices(path, "answers");
+    const content = await readIfThere(path);
+    if (content.length === 0) return { path, stored: [] };
+    const header = readHeader(path, content, "answers");
+    if (overwrite) return { path, stored: [] };
+    checkKey(path, header, await key(), "answers");
+    return { path, stored: parseAnswers(path, content, schema, "answers") };
   }
 
   static async #openLocked<Answer extends { id: string }>(
@@ -206,6 +229,17 @@ async function readAnswers<Answer extends { id: string }>(
 ): Promise<Answer[]> {
   const end = content.lastIndexOf(0x0a) + 1;
   if (end < content.length) await truncate(path, end).catch((error) => Promise.reject(fileError(error, path, "write")));
+  return parseAnswers(path, content, schema, what);
+}
+
+/** A torn end is left out. */
+function parseAnswers<Answer extends { id: string }>(
+  path: string,
+  content: Buffer,
+  schema: z.ZodType<Answer>,
+  what: Kind,
+): Answer[] {
+  const end = content.lastIndexOf(0x0a) + 1;
   const answers = new Map<string, Answer>();
   let line = 1;
   for (let start = content.indexOf(0x0a) + 1; start < end; ) {

@@ -1,6 +1,7 @@
 import { MediloraError } from "../errors.js";
 import type { EvaluationResult } from "./evaluationResult.js";
-import { type Interval, mcnemarExact, pairedBootstrapDifference } from "./intervals.js";
+import { type Interval, mcnemarExact } from "./intervals.js";
+import { pairedBootstrapDifference } from "./pairedDifference.js";
 import { taskId } from "./task.js";
 
 /** A share of the first result less that of the second, with its 95% interval. */

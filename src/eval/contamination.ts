@@ -50,7 +50,11 @@ export async function checkBenchmarks(options: ContaminationCheckOptions): Promi
     throw new MediloraError("ARGUMENT_INVALID", "training must name at least one file of training rows.");
   const questions = new Map<string, readonly string[]>();
   for (const { task, data } of benchmarks)
-    for (const [key, texts] of await questionTexts(typeof task === "string" ? findTask(task) : task, data))
+    for (const [key, texts] of await questionTexts(
+      typeof task === "string" ? findTask(task) : task,
+      data,
+      options.signal,
+    ))
       questions.set(key, texts);
   const { matches, rows } = await matchGrams(questions.values(), options);
   const files = await Promise.all(training.map(fileSource));
@@ -65,14 +69,15 @@ export async function checkBenchmarks(options: ContaminationCheckOptions): Promi
 async function questionTexts(
   task: GenerationTask | LikelihoodTask | TaskGroup,
   data: string,
+  signal: AbortSignal | undefined,
 ): Promise<Array<[key: string, texts: readonly string[]]>> {
   if (isLikelihood(task)) {
-    const { tasks } = await prepareRun(task, data, 0);
+    const { tasks } = await prepareRun(task, data, 0, signal);
     return tasks.flatMap(({ questions }) =>
       questions.map(({ key, texts }): [string, readonly string[]] => [key, texts]),
     );
   }
-  const questions = await prepareQuestions(task, data);
+  const questions = await prepareQuestions(task, data, signal);
   return questions.map(({ id, messages }) => [
     `${task.name}/${id}`,
     messages

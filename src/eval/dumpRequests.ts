@@ -55,7 +55,7 @@ export interface DumpedRequest {
  * nearest shots: prompts can be checked against any other harness.
  * @returns the number of lines
  * @throws MediloraError `ARGUMENT_INVALID`, `DATA_INVALID`, `DATA_EMPTY`, `FILE_NOT_FOUND`, `FILE_READ`, `FILE_WRITE`,
- *   `DISK_FULL`
+ *   `DISK_FULL`, `ABORTED`
  */
 export async function dumpRequests(options: DumpRequestsOptions): Promise<number> {
   return dumpRequestsWith(nativeRuntime, options);
@@ -95,7 +95,7 @@ async function promptRequests(
   const form = questionForm(task, strategy);
   const questions: PreparedQuestion[] =
     strategy === undefined
-      ? (await prepareQuestions(task, data)).slice(0, limit)
+      ? (await prepareQuestions(task, data, signal)).slice(0, limit)
       : (await planBallots(runtime, task, { strategy, form }, { model: undefined, data, limit, seed, signal })).ballots;
   return questions.map(({ id, prompt, gold, ballot, original }) => ({
     ...{ task: task.name, docId: ballot?.question ?? id, context: prompt, continuation: null },
@@ -112,7 +112,7 @@ async function choiceRequests(
   strategy: EvaluationStrategy | undefined,
 ): Promise<DumpedRequest[]> {
   if (strategy !== undefined) checkScoredStrategy(strategy, { task, shots });
-  const { tasks } = await prepareRun(task, data, shots);
+  const { tasks } = await prepareRun(task, data, shots, signal);
   const limited = tasks.map((one) => ({ ...one, questions: one.questions.slice(0, limit) }));
   const questions: PreparedChoices[] =
     strategy === undefined

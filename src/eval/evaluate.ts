@@ -1,10 +1,10 @@
 import { MediloraError } from "../errors.js";
-import { AnswersFile, answerSchema, type RunKey, type StoredAnswer } from "./answersFile.js";
+import { AnswersFile, answerSchema, type RunKey, type StoredAnswer, type StoredAnswers } from "./answersFile.js";
 import { type AskOptions, askQuestions, checkPrompts } from "./ask.js";
 import { checkOptions, type EvaluateOptions, type EvaluateSettings, requireOptions } from "./evaluateOptions.js";
 import { buildResult, describeMachine, type EvaluationResult, type FileIdentity } from "./evaluationResult.js";
 import { type PreparedQuestion, prepareQuestions } from "./questions.js";
-import { identify, identifyFile, runKey } from "./runIdentity.js";
+import { identify, identifyFile, type RunIdentity, runKey } from "./runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime } from "./runtime.js";
 import { SAMPLER_PRESETS } from "./samplers.js";
 import { type BallotPlan, planBallots } from "./strategies/ballots.js";
@@ -39,6 +39,8 @@ export async function evaluateWith(runtime: EvaluationRuntime, options: Evaluate
 export interface PreparedEvaluation {
   /** Whether every prompt leaves room for its answer. @throws MediloraError `CONTEXT_EXCEEDED` naming the question */
   checkPrompts(): Promise<void>;
+  /** Whether the answers file, if there is one, is this run's. @throws MediloraError as {@link evaluate} */
+  checkAnswers(): Promise<void>;
   run(): Promise<EvaluationResult>;
 }
 
@@ -62,6 +64,7 @@ export async function prepareEvaluation(
   const prepared = { task, form, settings, data, ...ballots };
   return {
     checkPrompts: () => checkPrompts(runtime, askOptions(options, prepared)),
+    checkAnswers: () => checkAnswers(runtime, options, prepared),
     run: () => run(runtime, options, prepared),
   };
 }
@@ -80,11 +83,11 @@ async function run(
   options: EvaluateOptions,
   prepared: Prepared,
 ): Promise<EvaluationResult> {
-  const { task, form, settings, data, ballots, available, strategy, notes } = prepared;
-  const { contextSize, limit, contamination } = options;
+  const { settings, ballots, available, strategy, notes } = prepared;
+  const { limit, contamination } = options;
   const { sampler, seed, maxTokens } = settings;
-  const identity = await identify(options, data, { ...task, extraction: form.extraction }, runtime.llamaCpp());
-  const file = await openAnswersFile(options, runKey(identity, { ...settings, contextSize, strategy }));
+  const { identity, key } = await identified(runtime, options, prepared);
+  const file = await openAnswersFile(options, key);
   try {
     const { answers, timings, ...engine } = await askQuestions(runtime, {
       ...askOptions(options, prepared),
@@ -131,8 +134,25 @@ async function prepareBallots(
 ): Promise<Pick<Prepared, "ballots" | "available" | "strategy" | "notes">> {
   const { strategy, data, limit } = options;
   if (strategy !== undefined) return planBallots(runtime, task, { strategy, form }, { ...options, seed });
-  const all = await prepareQuestions(task, data);
+  const all = await prepareQuestions(task, data, options.signal);
   return { ballots: all.slice(0, limit), available: all.length, strategy: undefined, notes: [] };
+}
+
+async function identified(
+  runtime: EvaluationRuntime,
+  options: EvaluateOptions,
+  { task, form, settings, data, strategy }: Prepared,
+): Promise<{ identity: RunIdentity; key: RunKey }> {
+  const identity = await identify(options, data, { ...task, extraction: form.extraction }, runtime.llamaCpp());
+  return { identity, key: runKey(identity, { ...settings, contextSize: options.contextSize, strategy }) };
+}
+
+async function checkAnswers(runtime: EvaluationRuntime, options: EvaluateOptions, prepared: Prepared): Promise<void> {
+  const { answersFile, overwrite = false, limit } = options;
+  if (answersFile === undefined) return;
+  const key = async () => (await identified(runtime, options, prepared)).key;
+  const file = await AnswersFile.check(answersFile, key, { schema: answerSchema, overwrite });
+  storedAnswers(file, prepared.ballots, limit !== undefined);
 }
 
 async function openAnswersFile(options: EvaluateOptions, key: RunKey): Promise<AnswersFile<StoredAnswer> | undefined> {
@@ -145,7 +165,7 @@ async function openAnswersFile(options: EvaluateOptions, key: RunKey): Promise<A
  * to questions behind it are left.
  */
 function storedAnswers(
-  file: AnswersFile<StoredAnswer>,
+  file: StoredAnswers<StoredAnswer>,
   questions: readonly PreparedQuestion[],
   isLimited: boolean,
 ): Map<string, StoredAnswer> {

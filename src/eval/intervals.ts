@@ -47,16 +47,28 @@ export function bootstrap(
   statistic: (indices: Int32Array) => number,
   options: BootstrapOptions = {},
 ): Interval {
+  checkCount("n", n, 1);
+  const indices = new Int32Array(n);
+  return bootstrapValues(n, options, (random) => {
+    for (let i = 0; i < n; i++) indices[i] = random.below(n);
+    return statistic(indices);
+  });
+}
+
+/** The interval of a bootstrap over n items, by a function that draws a resample and gives its statistic. */
+export function bootstrapValues(
+  n: number,
+  options: BootstrapOptions,
+  resampled: (random: SeededRandom) => number,
+): Interval {
   const { resamples = 10_000, seed = 0, confidence = 0.95 } = options;
   checkCount("n", n, 1);
   checkCount("resamples", resamples, 1);
   checkConfidence(confidence);
   const random = new SeededRandom(seed);
-  const indices = new Int32Array(n);
   const values = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {
-    for (let i = 0; i < n; i++) indices[i] = random.below(n);
-    values[resample] = statistic(indices);
+    values[resample] = resampled(random);
     if (!Number.isFinite(values[resample]))
       throw new MediloraError(
         "ARGUMENT_INVALID",
@@ -65,32 +77,6 @@ export function bootstrap(
   }
   values.sort();
   return { low: quantile(values, (1 - confidence) / 2), high: quantile(values, (1 + confidence) / 2) };
-}
-
-/**
- * The difference mean(a) - mean(b) of two models' scores on the same questions, with its bootstrap interval: questions
- * are drawn, so both scores of a question stay together.
- * @param a scores of the first model; a[i] and b[i] belong to the same question
- * @throws MediloraError `ARGUMENT_INVALID` for lists of different length, empty ones or scores that are not finite
- */
-export function pairedBootstrapDifference(
-  a: Float64Array | readonly number[],
-  b: Float64Array | readonly number[],
-  options: BootstrapOptions = {},
-): Interval & { difference: number } {
-  if (a.length !== b.length)
-    throw new MediloraError(
-      "ARGUMENT_INVALID",
-      `Paired scores must be equally many; there are ${a.length} and ${b.length}. Compare the same questions.`,
-    );
-  const differences = Float64Array.from(a, (score, i) => score - b[i]!);
-  const meanOf = (indices: Int32Array) => {
-    let sum = 0;
-    for (const index of indices) sum += differences[index]!;
-    return sum / indices.length;
-  };
-  const interval = bootstrap(differences.length, meanOf, options);
-  return { difference: meanOf(Int32Array.from(differences.keys())), ...interval };
 }
 
 /**
@@ -119,8 +105,8 @@ export function mcnemarExact(b: number, c: number): number {
   return Math.min(1, 2 * sum * Math.exp(logLargest));
 }
 
-/** ln n!: a plain sum for small n, else Stirling's series, whose next term is below 1e-12. */
-function logFactorial(n: number): number {
+/** ln n!, n an integer >= 0: a plain sum for small n, else Stirling's series, whose next term is below 1e-12. */
+export function logFactorial(n: number): number {
   if (n < 32) {
     let sum = 0;
     for (let i = 2; i <= n; i++) sum += Math.log(i);

@@ -1,4 +1,5 @@
-import { bootstrap, type Interval } from "./intervals.js";
+import { bootstrapCounts } from "./countBootstrap.js";
+import type { Interval } from "./intervals.js";
 import type { ScoredItem } from "./metrics.js";
 
 /**
@@ -7,21 +8,31 @@ import type { ScoredItem } from "./metrics.js";
  * @throws MediloraError `ARGUMENT_INVALID` without items
  */
 export function macroF1Interval(items: readonly ScoredItem[], labels: readonly string[]): Interval {
-  const gold = Int32Array.from(items, (item) => labels.indexOf(item.gold));
-  // -1 for an invalid answer: it is no class.
-  const predicted = Int32Array.from(items, (item) => (item.predicted === null ? -1 : labels.indexOf(item.predicted)));
-  const right = new Int32Array(labels.length);
+  // Macro-F1 asks only how many items have which gold and which predicted label.
+  const kinds = new Map<string, { gold: number; predicted: number; count: number }>();
+  for (const item of items) {
+    const gold = labels.indexOf(item.gold);
+    // -1 for an invalid answer: it is no class.
+    const predicted = item.predicted === null ? -1 : labels.indexOf(item.predicted);
+    const kind = kinds.get(`${gold} ${predicted}`);
+    if (kind === undefined) kinds.set(`${gold} ${predicted}`, { gold, predicted, count: 1 });
+    else kind.count += 1;
+  }
+  const cells = [...kinds.values()];
+  const right = new Float64Array(labels.length);
   /** Support and predictions of each label together: the denominator of its F1. */
-  const total = new Int32Array(labels.length);
-  return bootstrap(items.length, (indices) => {
-    right.fill(0);
-    total.fill(0);
-    for (const index of indices) {
-      const [g, p] = [gold[index]!, predicted[index]!];
-      total[g]! += 1;
-      if (p >= 0) total[p]! += 1;
-      if (p === g) right[g]! += 1;
-    }
-    return labels.reduce((sum, _, i) => sum + (total[i] === 0 ? 0 : (2 * right[i]!) / total[i]!), 0) / labels.length;
-  });
+  const total = new Float64Array(labels.length);
+  return bootstrapCounts(
+    cells.map(({ count }) => count),
+    (counts) => {
+      right.fill(0);
+      total.fill(0);
+      cells.forEach(({ gold, predicted }, i) => {
+        total[gold]! += counts[i]!;
+        if (predicted >= 0) total[predicted]! += counts[i]!;
+        if (predicted === gold) right[gold]! += counts[i]!;
+      });
+      return labels.reduce((sum, _, i) => sum + (total[i] === 0 ? 0 : (2 * right[i]!) / total[i]!), 0) / labels.length;
+    },
+  );
 }

@@ -39,9 +39,13 @@ export interface LoadedQuestion {
  * @throws MediloraError what the task's loader throws; `DATA_INVALID` with the question's number, from 1, for a missing or
  *   unknown gold label; ids stay out of messages, since they may be patients'
  */
-export async function loadQuestions(task: GenerationTask, data: string): Promise<LoadedQuestion[]> {
+export async function loadQuestions(
+  task: GenerationTask,
+  data: string,
+  signal?: AbortSignal,
+): Promise<LoadedQuestion[]> {
   const path = await resolveTaskFile(task, data);
-  const records = await task.load(path);
+  const records = await task.load(path, signal);
   const ids = new Set<string>();
   return records.map((record, index) => {
     const where = `${path}, question ${index + 1}`;
@@ -60,8 +64,12 @@ export async function loadQuestions(task: GenerationTask, data: string): Promise
  * @throws MediloraError as {@link loadQuestions}; `DATA_INVALID` with the question's number for content that would forge a
  *   turn
  */
-export async function prepareQuestions(task: GenerationTask, data: string): Promise<PreparedQuestion[]> {
-  const questions = await loadQuestions(task, data);
+export async function prepareQuestions(
+  task: GenerationTask,
+  data: string,
+  signal?: AbortSignal,
+): Promise<PreparedQuestion[]> {
+  const questions = await loadQuestions(task, data, signal);
   return questions.map(({ id, gold, record, where }) => {
     const messages = naming(where, () => task.messages(record));
     return { id, gold, where, ...preparePrompt(messages, where) };

@@ -29,9 +29,11 @@ export interface GenerationTask<Question = unknown> {
   readonly maxTokens: number;
   /**
    * All questions of a file, in its order.
-   * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `DATA_INVALID` (also for an id that occurs twice), `DATA_EMPTY`
+   * @param signal stops the reading of a long file
+   * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `DATA_INVALID` (also for an id that occurs twice), `DATA_EMPTY`,
+   *   `ABORTED`
    */
-  load(path: string): Promise<Question[]>;
+  load(path: string, signal?: AbortSignal): Promise<Question[]>;
   /** Unique in the file; the seed of the question's draws derives from it. */
   id(question: Question): string;
   /** The conversation up to the answer. */

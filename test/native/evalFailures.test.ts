@@ -29,22 +29,47 @@ describe("an evaluation that cannot end", () => {
     assert.doesNotMatch(stderr, /questions {2}/);
   });
 
+  it("finds an answers file of another run before the first question of the first run", async () => {
+    const [first, second] = [path("first.gguf"), path("second.gguf")];
+    for (const file of [first, second]) await copyFile(model, file);
+    for (const [name, args] of [
+      ["pubmedqa", generated],
+      ["pubmedqa_likelihood", [...scored, "--bos"]],
+    ] as const) {
+      const answers = path(`${name}-run.jsonl`);
+      const file = path(`${name}-run.second.jsonl`);
+      const seed = name === "pubmedqa" ? ["--seed", "1"] : [];
+      assert.equal((await runCli(["eval", second, ...args, ...seed, "--answers", file])).code, 0);
+      const plain = args.filter((arg) => arg !== "--bos");
+      const { code, stderr } = await runCli(["eval", first, second, ...plain, "--answers", answers]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /run\.second\.jsonl holds the answers of another run: (seed|addBos) differs/);
+      assert.doesNotMatch(stderr, /questions {2}/);
+      await assert.rejects(stat(path(`${name}-run.first.jsonl`)), { code: "ENOENT" });
+      // Begun anew on request; what is no answers file never is.
+      await writeFile(file, "no answers file\n");
+      const anew = await runCli(["eval", first, second, ...plain, "--answers", answers, "--overwrite"]);
+      assert.match(anew.stderr, /run\.second\.jsonl exists and is no answers file/);
+      await assert.rejects(stat(path(`${name}-run.first.jsonl`)), { code: "ENOENT" });
+    }
+  });
+
   it("prints what was finished, and exits with 1", async () => {
     const [good, other] = [path("good.gguf"), path("other.gguf")];
-    for (const file of [good, other]) await copyFile(model, file);
-    await writeFile(path("a.other.jsonl"), "no answers file\n");
+    await copyFile(model, good);
+    await writeFile(other, (await readFile(model)).subarray(0, 2_000_000));
     const args = ["eval", good, other, ...scored, "--answers", path("a.jsonl"), "--report", path("a.html")];
     const table = await runCli(args);
     assert.equal(table.code, 1);
     assert.match(table.stdout, /pubmedqa_likelihood acc .*\n/);
     assert.match(table.stdout, /good\.gguf/);
-    assert.match(table.stderr, /were finished:\n.*a\.other\.jsonl exists and is no answers file/s);
+    assert.match(table.stderr, /were finished:\n.*other\.gguf/s);
     await assert.rejects(stat(path("a.html")), { code: "ENOENT" });
     const json = await runCli([...args, "--json", "--reference", "2"]);
     assert.equal(json.code, 1);
     const document = JSON.parse(json.stdout);
     assert.equal(document.results.length, 1);
-    assert.equal(document.error.code, "ARGUMENT_INVALID");
+    assert.equal(document.error.code, "MODEL_INVALID");
   });
 });
 

@@ -17,8 +17,11 @@ let medqa5: string;
 before(async () => {
   model = await folder.write("model.gguf", "weights");
   const four = { question: "Why\n[so]?", answer: "c", options: { A: "a", B: "b", C: "c", D: "d" }, answer_idx: "C" };
-  medqa4 = await folder.write("four.jsonl", jsonLines([four, { ...four, question: "How?", answer_idx: "A" }]));
-  const five = { ...four, options: { ...four.options, E: "e" }, answer_idx: "E" };
+  medqa4 = await folder.write(
+    "four.jsonl",
+    jsonLines([four, { ...four, question: "How?", answer: "a", answer_idx: "A" }]),
+  );
+  const five = { ...four, options: { ...four.options, E: "e" }, answer: "e", answer_idx: "E" };
   medqa5 = await folder.write("five.jsonl", jsonLines([five]));
 });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type ErrorCode, isMediloraError } from "../../dist/errors.js";
 import type { EvaluationProgress } from "../../dist/eval/ask.js";
+import { bootstrapCounts } from "../../dist/eval/countBootstrap.js";
 import { evaluateWith } from "../../dist/eval/evaluate.js";
 import type { EvaluateOptions } from "../../dist/eval/evaluateOptions.js";
 import { MEDICAL_NOTICE } from "../../dist/eval/evaluationResult.js";
@@ -103,12 +104,26 @@ describe("scores", () => {
       gold: labels[(i * i) % 3]!,
       predicted: i % 5 === 0 ? null : labels[i % 3]!,
     }));
-    const plain = (indices: Int32Array) =>
-      classificationMetrics(
-        [...indices].map((i) => items[i]!),
-        labels,
-      ).macroF1;
-    const expected = bootstrap(items.length, plain);
+    // The kinds of items in the order in which they first occur, as the interval counts them.
+    const kinds = new Map<string, typeof items>();
+    for (const item of items) {
+      const kind = JSON.stringify(item);
+      kinds.set(kind, [...(kinds.get(kind) ?? []), item]);
+    }
+    const groups = [...kinds.values()];
+    const expected = bootstrapCounts(
+      groups.map(({ length }) => length),
+      (counts) => {
+        const drawn = groups.flatMap(([item], kind) => Array.from({ length: counts[kind]! }, () => item!));
+        return classificationMetrics(drawn, labels).macroF1;
+      },
+    );
+    const byItem = bootstrap(items.length, (indices) => {
+      const drawn = [...indices].map((i) => items[i]!);
+      return classificationMetrics(drawn, labels).macroF1;
+    });
+    near(expected.low, byItem.low, 0.01);
+    near(expected.high, byItem.high, 0.01);
     const actual = macroF1Interval(items, labels);
     near(actual.low, expected.low, 1e-12);
     near(actual.high, expected.high, 1e-12);

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bootstrap, mcnemarExact, pairedBootstrapDifference, wilson } from "../../dist/eval/intervals.js";
+import { binomial, bootstrapCounts } from "../../dist/eval/countBootstrap.js";
+import { bootstrap, mcnemarExact, wilson } from "../../dist/eval/intervals.js";
 import { macroF1Interval } from "../../dist/eval/macroF1Interval.js";
 import { classificationMetrics } from "../../dist/eval/metrics.js";
+import { pairedBootstrapDifference } from "../../dist/eval/pairedDifference.js";
+import { SeededRandom } from "../../dist/util/random.js";
 
 function near(actual: number, expected: number, tolerance: number): void {
   assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not ${expected} +- ${tolerance}`);
@@ -196,4 +199,62 @@ test("mcnemarExact refuses what is no count", () => {
     [Number.NaN, 1],
   ] as const)
     assert.throws(() => mcnemarExact(b, c), { code: "ARGUMENT_INVALID" });
+});
+
+test("binomial draws have the distribution's probabilities", () => {
+  // B(5, 0.3): 0.16807, 0.36015, 0.3087, 0.1323, 0.02835, 0.00243.
+  const random = new SeededRandom(5);
+  const draws = 40_000;
+  const found = [0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < draws; i++) found[binomial(5, 0.3, random)]! += 1;
+  [0.16807, 0.36015, 0.3087, 0.1323, 0.02835, 0.00243].forEach((p, k) => {
+    // Five standard errors.
+    near(found[k]! / draws, p, 5 * Math.sqrt((p * (1 - p)) / draws));
+  });
+  assert.deepEqual([binomial(9, 0, random), binomial(9, 1, random), binomial(0, 0.5, random)], [0, 9, 0]);
+});
+
+test("binomial draws of large numbers have their mean and variance, and stay in range", () => {
+  const random = new SeededRandom(6);
+  for (const [n, p] of [
+    [100_000, 0.37],
+    [100_000, 1e-5],
+    [1_000_000, 0.9999],
+  ] as const) {
+    const draws = Array.from({ length: 4000 }, () => binomial(n, p, random));
+    assert.ok(draws.every((k) => Number.isInteger(k) && k >= 0 && k <= n));
+    const mean = draws.reduce((sum, k) => sum + k, 0) / draws.length;
+    const variance = draws.reduce((sum, k) => sum + (k - mean) ** 2, 0) / (draws.length - 1);
+    near(mean, n * p, 5 * Math.sqrt((n * p * (1 - p)) / draws.length));
+    near(variance / (n * p * (1 - p)), 1, 0.15);
+  }
+});
+
+test("counts of kinds give the interval that drawing items gives, and add up to all items", () => {
+  // 40 x +1, 25 x -1, 135 x 0: standard error of the mean sqrt((65 - 15^2 / 200) / 200) / sqrt(200) = .03994.
+  const counts = [40, 25, 0, 135];
+  const interval = bootstrapCounts(counts, (drawn) => {
+    assert.equal(
+      drawn.reduce((sum, count) => sum + count, 0),
+      200,
+    );
+    assert.equal(drawn[2], 0);
+    return (drawn[0]! - drawn[1]!) / 200;
+  });
+  near(interval.low, 0.075 - 1.96 * 0.03994, 0.006);
+  near(interval.high, 0.075 + 1.96 * 0.03994, 0.006);
+  const items = counts.flatMap((count, kind) => Array.from({ length: count }, () => [1, -1, 0, 0][kind]!));
+  const byItem = bootstrap(200, (indices) => indices.reduce((sum, i) => sum + items[i]!, 0) / 200);
+  near(interval.low, byItem.low, 0.006);
+  near(interval.high, byItem.high, 0.006);
+});
+
+test("a million questions are compared without drawing each of them ten thousand times", () => {
+  const a = Float64Array.from({ length: 1_000_000 }, (_, i) => Number(i % 10 < 6));
+  const b = Float64Array.from({ length: 1_000_000 }, (_, i) => Number(i % 10 >= 5));
+  // Differences: +1 in five of ten, 0 in one, -1 in four; standard error sqrt(0.9 - 0.01) / 1000 = .000943.
+  const { difference, low, high } = pairedBootstrapDifference(a, b);
+  near(difference, 0.1, 1e-12);
+  near(low, 0.1 - 1.96 * 0.000943, 1e-4);
+  near(high, 0.1 + 1.96 * 0.000943, 1e-4);
 });

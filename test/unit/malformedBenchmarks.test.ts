@@ -43,12 +43,23 @@ const cases: Array<[task: string, file: string, content: string | Uint8Array, me
   ["medqa_4options", "m.jsonl", second(medqa, { options: { A: "secret" } }), /m\.jsonl, line 2: field options/],
   ["medqa_4options", "m.jsonl", second(medqa, { question: 3 }), /m\.jsonl, line 2: field question/],
   ["medqa_5options_likelihood", "m.jsonl", second(medqa, {}), /m\.jsonl, question medqa-1: there are 4 options/],
+  ["medqa_4options_likelihood", "m.jsonl", second(medqa, { question: " " }), /question medqa-2: the question is blank/],
+  [
+    "medqa_4options",
+    "m.jsonl",
+    second(medqa, { answer: "c" }),
+    /question medqa-2: field answer is not the text of option B/,
+  ],
   [
     "medqa_4options_likelihood",
     "m.jsonl",
-    second(medqa, { question: " " }),
-    /question medqa-2: field question is blank/,
+    second(medqa, { answer: "" }),
+    /question medqa-2: field answer is not the text/,
   ],
+  ["medqa_4options", "m.jsonl", second(medqa, { options: { ...medqa.options, D: " " } }), /medqa-2: option D is blank/],
+  ["medmcqa", "m.jsonl", second(medmcqa, { id: "n", opb: "" }), /m\.jsonl, record 2: option B is blank/],
+  ["mmlu_virology", "v.csv", "secret,a,b,c,d,A\nsecret,a,,c,d,A\n", /v\.csv, row 2: option B is blank/],
+  ["mmlu_virology", "v.csv", "secret,a,b,c,d,A\n,a,b,c,d,A\n", /v\.csv, row 2: the question is blank/],
   ["medmcqa", "m.jsonl", second(medmcqa, { cop: 5 }), /m\.jsonl, line 2: field cop/],
   ["medmcqa", "m.jsonl", second(medmcqa, { id: "n", opc: null }), /m\.jsonl, line 2: field opc/],
   ["medmcqa", "m.jsonl", second(medmcqa, {}), /m\.jsonl, record 2: the id occurs twice/],
@@ -103,5 +114,24 @@ describe("a malformed file of a benchmark is refused by file, row and field, wit
         assert.ok(!error.message.includes("secret"), error.message);
         return true;
       });
+    });
+});
+
+describe("reading a benchmark stops on request", () => {
+  const rows = 20_000;
+  const lines = (row: (i: number) => object) => jsonLines(Array.from({ length: rows }, (_, i) => row(i)));
+  for (const [task, content] of [
+    ["medqa_4options", lines(() => medqa)],
+    ["medqa_4options_likelihood", lines(() => medqa)],
+    ["pubmedqa", JSON.stringify(Object.fromEntries(Array.from({ length: rows }, (_, i) => [`p${i}`, pubmedqa])))],
+    ["arc_easy", lines(() => arc)],
+  ] as const)
+    it(task, async () => {
+      const data = await folder.write(`stopped-${task}.json${content.startsWith('{"p0') ? "" : "l"}`, content);
+      const output = folder.path(`stopped-${task}.out`);
+      const stop = new AbortController();
+      // While the first piece of the file is on its way.
+      setImmediate(() => stop.abort(new Error("enough")));
+      await assert.rejects(dumpRequests({ task, data, output, signal: stop.signal }), { code: "ABORTED" });
     });
 });

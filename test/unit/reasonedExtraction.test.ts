@@ -4,6 +4,21 @@ import { medqaReasoned, pubmedqaReasoned } from "../../dist/eval/strategies/chai
 import { type Case, checkAll } from "./helpers/extractionCases.js";
 
 const PUBMEDQA: Case[] = [
+  // Of version 2: a label that is repeated, explanations, and more ways to list two.
+  ["Answer: no, no difference was found", "no"],
+  ["Answer: yes, yes", "yes"],
+  ["Answer: yes, no doubt", "yes"],
+  ["Answer: yes - no harm was seen", "yes"],
+  ["Answer: yes; no", null],
+  ["Answer: yes (no)", null],
+  ["Answer: no (maybe)", null],
+  ["Answer: yes - no", null],
+  ["Answer: no—maybe.", null],
+  ["Answer: yes vs. no", null],
+  ["Answer: yes versus no", null],
+  ["Answer: yes, yes, or no", null],
+  ["Answer: yes/no depending on dose", null],
+  ["Answer: no, maybe", null],
   ["Answer: yes", "yes"],
   ["Answer: no", "no"],
   ["Answer: maybe", "maybe"],
@@ -80,12 +95,27 @@ const PUBMEDQA: Case[] = [
   ["Réponse: oui", null],
 ];
 
-test("pubmedqa/cot@1 reads what stands behind the last marker, and nothing else", () => {
-  assert.equal(pubmedqaReasoned.id, "pubmedqa/cot@1");
+test("pubmedqa/cot@2 reads what stands behind the last marker, and nothing else", () => {
+  assert.equal(pubmedqaReasoned.id, "pubmedqa/cot@2");
   checkAll(pubmedqaReasoned, PUBMEDQA);
 });
 
 const MEDQA: Case[] = [
+  // Of version 2, as above.
+  ["Answer: (C), (C)", "C"],
+  ["Answer: (A)/(A)", "A"],
+  ["Answer: (B) - Zinc", "B"],
+  ["Answer: A; a drug", "A"],
+  ["Answer: (A)\n\n(B) is wrong", "A"],
+  ["Answer: A. B is wrong", "A"],
+  ["Answer: A; B", null],
+  ["Answer: (A); (B)", null],
+  ["Answer: (A)(B)", null],
+  ["Answer: (A) (B)", null],
+  ["Answer: (A) + (C)", null],
+  ["Answer: (A)-(C)", null],
+  ["Answer: (A) vs (B)", null],
+  ["Answer: A. or B.", null],
   ["Answer: (A)", "A"],
   ["Answer: (B)", "B"],
   ["Answer: (C)", "C"],
@@ -164,8 +194,8 @@ const MEDQA: Case[] = [
   ["my_answer: (A)", null],
 ];
 
-test("medqa/cot@1 reads the letter behind the last marker, and no article", () => {
-  assert.equal(medqaReasoned(4).id, "medqa/cot@1");
+test("medqa/cot@2 reads the letter behind the last marker, and no article", () => {
+  assert.equal(medqaReasoned(4).id, "medqa/cot@2");
   checkAll(medqaReasoned(4), MEDQA);
   assert.equal(medqaReasoned(5).extract("Answer: (E)"), "E");
   assert.equal(medqaReasoned(5).extract("Answer: E"), "E");
@@ -180,4 +210,12 @@ test("a long response of markers and stars is read in linear time", () => {
   assert.equal(pubmedqaReasoned.extract(`Answer: yes,${blanks}.`), "yes");
   assert.equal(pubmedqaReasoned.extract(`Answer: yes or${blanks}.`), "yes");
   assert.equal(pubmedqaReasoned.extract(`Answer${blanks}: yes`), null);
+});
+
+test("a long run of blanks or signs behind the label takes no longer than it must", () => {
+  assert.equal(pubmedqaReasoned.extract(`Answer: yes${" ".repeat(200_000)}x`), "yes");
+  assert.equal(medqaReasoned(4).extract(`Answer: (A)${"*".repeat(200_000)}x`), "A");
+  // As a model that repeats itself writes them.
+  assert.equal(medqaReasoned(4).extract(`Answer: ${"(A)".repeat(50_000)}`), "A");
+  assert.equal(medqaReasoned(4).extract(`Answer: ${"(A)".repeat(50_000)}(B)`), null);
 });

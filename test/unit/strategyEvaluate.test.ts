@@ -207,7 +207,7 @@ describe("chain of thought", () => {
     const runtime = new StubRuntime({ answer: () => "yes at first sight.\nAnswer: no" });
     const result = await evaluateWith(runtime, { ...onPubMedQA, strategy: { chainOfThought: {} }, maxTokens: 8 });
     assert.deepEqual(new Set(result.items.map(({ extracted }) => extracted)), new Set(["no"]));
-    assert.deepEqual([result.extraction, result.maxTokens], ["pubmedqa/cot@1", 512]);
+    assert.deepEqual([result.extraction, result.maxTokens], ["pubmedqa/cot@2", 512]);
     assert.ok(runtime.requests.every(({ maxTokens }) => maxTokens === 512));
     const plain = await pubmedqaTask.load(pubmedqa);
     const [system, user] = pubmedqaTask.messages(plain[0]!);

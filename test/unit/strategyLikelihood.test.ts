@@ -139,7 +139,7 @@ test("nearest solved questions stand in front in the task's own form, the neares
     const strategy: EvaluationStrategy = { neighbours: { train: path, shots: 2 } };
     const result = await evaluateLikelihoodWith(runtime, { ...base, strategy });
     const contexts = [...new Set(scores.texts.map(([context]) => context))];
-    // Row 1 has the id row-1 and the text of row 4; row 2 the id row-2; row 3 has id row-3.
+    // Question 1 has the text of row 4. All ids count rows only: none keeps a row of the other file away.
     const shot = (question: string, options: string, answer: string) =>
       `${question}\n${[..."ABCD"].map((letter, i) => `${letter}. ${options[i]}`).join("\n")}\nAnswer: ${answer}\n\n`;
     const near = shot("Turn by 41?", "efgh", "A");
@@ -147,9 +147,7 @@ test("nearest solved questions stand in front in the task's own form, the neares
       contexts[0],
       `${preamble}${shot("Turn by 41 ?", "ijkl", "D")}${near}Turn by 40?\nA. Iron\nB. Zinc\nC. Aspirin\nD. Gold\nAnswer:`,
     );
-    assert.ok(
-      contexts[1]!.startsWith(`${preamble}${shot("Turn by 41 ?", "ijkl", "D")}${shot("Turn by 90?", "abcd", "B")}`),
-    );
+    assert.ok(contexts[1]!.startsWith(`${preamble}${near}${shot("Turn by 90?", "abcd", "B")}Turn by 100?`));
     assert.ok(contexts[2]!.startsWith(`${preamble}${near}${shot("Turn by 40?", "mnop", "A")}Turn by 7?`));
     assert.equal(result.strategy!.neighbours!.train[0]!.file, "virology_dev.csv");
     assert.equal(result.shots, 0);
@@ -190,7 +188,9 @@ test("a dump has the plain requests and those of each strategy, with what is rig
   for (const { context, gold } of lines) assert.ok(context.includes(`${"ABCD"[gold[0]!]}. Aspirin`));
   const medqa = await folder.write(
     "medqa.jsonl",
-    jsonLines([{ question: "First?", answer: "C", options: { A: "I", B: "Z", C: "Right", D: "G" }, answer_idx: "C" }]),
+    jsonLines([
+      { question: "First?", answer: "Right", options: { A: "I", B: "Z", C: "Right", D: "G" }, answer_idx: "C" },
+    ]),
   );
   const samples: EvaluationStrategy = { choiceShuffling: { permutations: 3 }, selfConsistency: { samples: 2 } };
   assert.equal(await dumpRequests({ task: "medqa_4options", data: medqa, output, strategies: [samples] }), 7);

@@ -1,7 +1,7 @@
 import type { BenchmarkResult } from "../../eval/benchmarkResults.js";
 import type { ContaminationCheck } from "../../eval/contamination.js";
 import { prepareEvaluation } from "../../eval/evaluate.js";
-import { evaluateLikelihood } from "../../eval/loglikelihood/evaluateLikelihood.js";
+import { prepareLikelihood } from "../../eval/loglikelihood/evaluateLikelihood.js";
 import { nativeRuntime } from "../../eval/runtime.js";
 import { isLikelihood } from "../../eval/tasks/index.js";
 import { formatDuration } from "../../report/format.js";
@@ -31,7 +31,7 @@ export type Run = () => Promise<BenchmarkResult>;
 
 /**
  * Prepares every column of every benchmark. A prompt that is too long under the last strategy, with shots that are found
- * by then, must not show after the hours of the runs before it.
+ * by then, or an answers file of another run must not show after the hours of the runs before it.
  * @returns one list a benchmark, in the order of the columns
  * @throws MediloraError as the evaluations would, `CONTEXT_EXCEEDED` among them
  */
@@ -69,8 +69,11 @@ async function prepareColumn(column: Column, { task, data }: Benchmark, line: Co
   if (isLikelihood(task)) {
     const { shots, bos } = flags;
     const onProgress = (progress: Progress) => report(progress, "");
-    // What is too long is cut here, so there is nothing to find out before.
-    return () => evaluateLikelihood({ ...common, task, shots, ...(bos && { addBos: true }), onProgress });
+    const likelihood = { ...common, task, shots, ...(bos && { addBos: true }), onProgress };
+    const prepared = await prepareLikelihood(nativeRuntime, likelihood);
+    // What is too long is cut here, so there are no prompts to check.
+    if (!line.isSingle) await prepared.checkAnswers();
+    return prepared.run;
   }
   const { sampler, seed, maxTokens, truncateLeft } = flags;
   const prepared = await prepareEvaluation(nativeRuntime, {
@@ -78,8 +81,10 @@ async function prepareColumn(column: Column, { task, data }: Benchmark, line: Co
     ...{ task, sampler, seed, maxTokens, truncateLeft },
     onProgress: (progress) => report(progress, `${progress.validSoFar} valid  `),
   });
-  // A single run checks them itself, before its first question.
-  if (!line.isSingle) await prepared.checkPrompts();
+  // A single run checks both itself, before its first question.
+  if (line.isSingle) return prepared.run;
+  await prepared.checkAnswers();
+  await prepared.checkPrompts();
   return prepared.run;
 }
 

@@ -33,7 +33,7 @@ export async function evaluateModels(texts: readonly string[], flags: EvalFlags,
     context.out.note(`${task} is left out, its file is absent: ${files}`);
   await checkReportFile(flags.report);
   await checkModels(models, flags);
-  await checkData(selection.benchmarks, strategies, flags);
+  await checkData(selection.benchmarks, strategies, flags, context.signal);
   const contamination = await checkContamination(selection.benchmarks, flags, context);
   const columns = models.flatMap((model) => [undefined, ...strategies].map((strategy) => ({ model, strategy })));
   const several = { models: models.length > 1, tasks: selection.benchmarks.length > 1 };
@@ -93,14 +93,15 @@ async function checkData(
   benchmarks: readonly Benchmark[],
   strategies: readonly NamedStrategy[],
   flags: EvalFlags,
+  signal: AbortSignal,
 ): Promise<void> {
   const { limit, sampler, seed, shots } = flags;
   for (const { task, data } of benchmarks) {
     if (benchmarks.length > 1)
-      if (isLikelihood(task)) await prepareRun(task, data, shots ?? 0);
-      else await prepareQuestions(task, data);
+      if (isLikelihood(task)) await prepareRun(task, data, shots ?? 0, signal);
+      else await prepareQuestions(task, data, signal);
     for (const { strategy } of strategies)
-      await rehearseStrategy(task, strategy, { data, limit, sampler, seed, shots });
+      await rehearseStrategy(task, strategy, { data, limit, sampler, seed, shots, signal });
   }
 }
 

@@ -1,6 +1,7 @@
 import { recordError } from "../../data/formats/record.js";
 import type { ChatMessage } from "../../data/rows.js";
 import { MediloraError } from "../../errors.js";
+import { untilAborted } from "../../util/turn.js";
 import type { GenerationTask } from "../task.js";
 import { extractionOf } from "./extraction.js";
 import { goldIndexes } from "./fields.js";
@@ -27,17 +28,21 @@ export function generationTask(definition: ParsedGeneration): GenerationTask<Def
     maxTokens: definition.max_tokens,
     definition: definitionHash(definition),
     ...(data !== undefined && { data }),
-    load: (path) => load(definition, path),
+    load: (path, signal) => load(definition, path, signal),
     id: ({ id }) => id,
     messages: ({ messages }) => messages,
     gold: ({ gold }) => gold,
   };
 }
 
-async function load(definition: ParsedGeneration, path: string): Promise<DefinedQuestion[]> {
+async function load(
+  definition: ParsedGeneration,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<DefinedQuestion[]> {
   const questions: DefinedQuestion[] = [];
   const ids = new Set<string>();
-  for await (const rendered of renderRecords(definition, path)) {
+  for await (const rendered of untilAborted(renderRecords(definition, path), signal)) {
     if (ids.has(rendered.id))
       throw recordError(rendered.record.where, "the id occurs twice; give each question its own");
     ids.add(rendered.id);

@@ -21,7 +21,8 @@ export interface LikelihoodComparison {
 /**
  * Compares two models on the same questions by every metric of every task: paired bootstrap over questions (10,000
  * resamples, seed 0), and McNemar's exact test where a question is right or wrong. The items may stand in another order.
- * @throws MediloraError `ARGUMENT_INVALID` for another task, other settings, questions or gold choices
+ * Shots, BOS and strategy may differ: that can be what is compared.
+ * @throws MediloraError `ARGUMENT_INVALID` for another task, other questions or gold choices
  */
 export function compareLikelihoods(first: LikelihoodResult, second: LikelihoodResult): LikelihoodComparison[] {
   checkSameTask(first, second);

@@ -1,14 +1,14 @@
 import { MediloraError } from "../../errors.js";
-import { AnswersFile } from "../answersFile.js";
+import { AnswersFile, type StoredAnswers } from "../answersFile.js";
 import { requireOptions } from "../evaluateOptions.js";
 import { describeMachine, type FileIdentity } from "../evaluationResult.js";
 import { identifyFile, identifyModel, runVersions } from "../runIdentity.js";
 import { type EvaluationRuntime, nativeRuntime, type ScoreEngine } from "../runtime.js";
 import { strategyKey } from "../strategies/strategy.js";
 import { taskId } from "../task.js";
-import { checkLikelihoodOptions, type LikelihoodOptions } from "./options.js";
-import { planScores } from "./planScores.js";
-import { type PreparedChoices, type PreparedTask, prepareRun } from "./prepare.js";
+import { checkLikelihoodOptions, type LikelihoodOptions, type LikelihoodSettings } from "./options.js";
+import { planScores, type ScorePlan } from "./planScores.js";
+import { type PreparedTask, prepareRun } from "./prepare.js";
 import { buildLikelihoodResult, type LikelihoodResult } from "./result.js";
 import { scoreQuestions } from "./scoreQuestions.js";
 import { type LikelihoodKey, type StoredScore, scoreSchema } from "./storedScore.js";
@@ -34,14 +34,84 @@ export async function evaluateLikelihoodWith(
   runtime: EvaluationRuntime<ScoreEngine>,
   options: LikelihoodOptions,
 ): Promise<LikelihoodResult> {
+  return (await prepareLikelihood(runtime, options)).run();
+}
+
+/** An evaluation whose questions are ready to be scored. */
+export interface PreparedLikelihood {
+  /** Whether the answers file, if there is one, is this run's. @throws MediloraError as {@link evaluateLikelihood} */
+  checkAnswers(): Promise<void>;
+  run(): Promise<LikelihoodResult>;
+}
+
+/**
+ * Everything before the first choice is scored: reads the data and finds nearest shots, for which a model may be loaded.
+ * Of several evaluations all can so be prepared and checked before the first one takes its hours.
+ * @throws MediloraError as {@link evaluateLikelihood}
+ */
+export async function prepareLikelihood(
+  runtime: EvaluationRuntime<ScoreEngine>,
+  options: LikelihoodOptions,
+): Promise<PreparedLikelihood> {
   requireOptions("evaluateLikelihood", options);
   const settings = checkLikelihoodOptions(options);
-  const { task, shots, addBos, sequences } = settings;
-  const { tasks: all, missing } = await prepareRun(task, options.data, shots);
+  const { tasks: all, missing } = await prepareRun(settings.task, options.data, settings.shots, options.signal);
   const limited = all.map((one) => ({ ...one, questions: one.questions.slice(0, options.limit) }));
   const plan = options.strategy && (await planScores(runtime, limited, options.strategy, options));
+  const prepared = { settings, all, missing, limited, plan };
+  return {
+    checkAnswers: () => checkAnswers(runtime, options, prepared),
+    run: () => run(runtime, options, prepared),
+  };
+}
+
+interface Prepared {
+  settings: LikelihoodSettings;
+  all: readonly PreparedTask[];
+  missing: readonly string[];
+  /** With the questions that are wanted. */
+  limited: readonly PreparedTask[];
+  plan: ScorePlan | undefined;
+}
+
+async function run(
+  runtime: EvaluationRuntime<ScoreEngine>,
+  options: LikelihoodOptions,
+  prepared: Prepared,
+): Promise<LikelihoodResult> {
+  const { settings, all, missing, limited, plan } = prepared;
+  const { addBos, sequences } = settings;
   const questions = plan?.questions ?? limited.flatMap((one) => one.questions);
-  const identity = {
+  const identity = await identify(runtime, options, prepared);
+  const file = await openScoresFile(options, runKey(identity, options.contextSize));
+  try {
+    const { model, adapters, contextSize, threads, onProgress, signal } = options;
+    const { scores, timings, ...engine } = await scoreQuestions(runtime, {
+      ...{ model, adapters, contextSize, threads, onProgress, signal, addBos, sequences, questions },
+      stored: file === undefined ? new Map() : storedScores(file, options, prepared),
+      onScore: (score) => file?.append(score),
+    });
+    const machine = describeMachine(engine.threads ?? threads);
+    const available = all.reduce((sum, one) => sum + one.questions.length, 0);
+    const isGroup = settings.task.kind === "group";
+    const described = { ...identity, timings, machine, isGroup, missing, available };
+    const result = buildLikelihoodResult(
+      { ...described, contamination: options.contamination },
+      limited,
+      plan === undefined ? scores : plan.combine(scores),
+    );
+    return { ...result, notes: [...result.notes, ...(plan?.notes ?? [])] };
+  } finally {
+    await file?.close();
+  }
+}
+
+async function identify(
+  runtime: EvaluationRuntime<ScoreEngine>,
+  options: LikelihoodOptions,
+  { settings: { task, shots, addBos }, all, plan }: Prepared,
+): Promise<Identity> {
+  return {
     ...(await identifyModel(options)),
     task: taskIdentity(task),
     shots,
@@ -50,26 +120,17 @@ export async function evaluateLikelihoodWith(
     data: await identifyData(all, options.signal),
     versions: runVersions(runtime.llamaCpp()),
   };
-  const file = await openScoresFile(options, runKey(identity, options.contextSize));
-  try {
-    const { model, adapters, contextSize, threads, onProgress, signal } = options;
-    const { scores, timings, ...engine } = await scoreQuestions(runtime, {
-      ...{ model, adapters, contextSize, threads, onProgress, signal, addBos, sequences, questions },
-      stored:
-        file === undefined
-          ? new Map()
-          : storedScores(file, plan?.questions ?? all.flatMap((one) => one.questions), options.limit !== undefined),
-      onScore: (score) => file?.append(score),
-    });
-    const machine = describeMachine(engine.threads ?? threads);
-    const available = all.reduce((sum, one) => sum + one.questions.length, 0);
-    const isGroup = task.kind === "group";
-    const run = { ...identity, timings, machine, isGroup, missing, available, contamination: options.contamination };
-    const result = buildLikelihoodResult(run, limited, plan === undefined ? scores : plan.combine(scores));
-    return { ...result, notes: [...result.notes, ...(plan?.notes ?? [])] };
-  } finally {
-    await file?.close();
-  }
+}
+
+async function checkAnswers(
+  runtime: EvaluationRuntime<ScoreEngine>,
+  options: LikelihoodOptions,
+  prepared: Prepared,
+): Promise<void> {
+  const { answersFile, overwrite = false, contextSize } = options;
+  if (answersFile === undefined) return;
+  const key = async () => runKey(await identify(runtime, options, prepared), contextSize);
+  storedScores(await AnswersFile.check(answersFile, key, { schema: scoreSchema, overwrite }), options, prepared);
 }
 
 function taskIdentity(task: LikelihoodTask | TaskGroup): LikelihoodResult["task"] {
@@ -121,14 +182,15 @@ async function openScoresFile(
  * are left.
  */
 function storedScores(
-  file: AnswersFile<StoredScore>,
-  questions: readonly PreparedChoices[],
-  isLimited: boolean,
+  file: StoredAnswers<StoredScore>,
+  { limit }: LikelihoodOptions,
+  { plan, all }: Prepared,
 ): Map<string, StoredScore> {
+  const questions = plan?.questions ?? all.flatMap((one) => one.questions);
   const byKey = new Map(questions.map((question) => [question.key, question]));
   for (const [i, { id, promptSha256, logprobs }] of file.stored.entries()) {
     const question = byKey.get(id);
-    if (question === undefined && isLimited) continue;
+    if (question === undefined && limit !== undefined) continue;
     if (question?.promptSha256 === promptSha256 && logprobs.length === question.choices.length) continue;
     throw new MediloraError(
       "ARGUMENT_INVALID",

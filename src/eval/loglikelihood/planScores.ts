@@ -116,7 +116,7 @@ async function findShots(
   const notes: string[] = [];
   let embedding: NonNullable<StrategyDescription["neighbours"]>["embedding"] | undefined;
   for (const { task, questions, sources } of tasks) {
-    const { path, questions: rows } = await readSolved(task, neighbours.train);
+    const { path, questions: rows } = await readSolved(task, neighbours.train, options.signal);
     const search = { questions: textsOf(sources.slice(0, questions.length)), rows: textsOf(rows), neighbours };
     const found = await nearestTexts(runtime, search, options);
     shots.push(found.nearest.map((indexes) => indexes.map((index) => solvedText(task, rows[index]!)).join("")));

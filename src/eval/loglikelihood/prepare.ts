@@ -1,6 +1,7 @@
 import { recordError } from "../../data/formats/record.js";
 import { MediloraError } from "../../errors.js";
 import { sha256Text } from "../../util/hash.js";
+import { untilAborted } from "../../util/turn.js";
 import { DataFolder } from "../dataFolder.js";
 import { taskFile } from "../taskFile.js";
 import type { ChoiceQuestion, LikelihoodTask, LocatedQuestion, TaskGroup } from "./task.js";
@@ -47,18 +48,24 @@ export interface PreparedRun {
  * @param data  the task's file, or a folder that holds it; a folder for a group
  * @param shots questions of the shots file that stand solved in front of each question
  * @throws MediloraError `ARGUMENT_INVALID` for shots that the task does not take; `DATA_INVALID`, `DATA_EMPTY`,
- *   `FILE_NOT_FOUND`, `FILE_READ`
+ *   `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED`
  */
-export async function prepareRun(task: LikelihoodTask | TaskGroup, data: string, shots: number): Promise<PreparedRun> {
+export async function prepareRun(
+  task: LikelihoodTask | TaskGroup,
+  data: string,
+  shots: number,
+  signal?: AbortSignal,
+): Promise<PreparedRun> {
   const folder = await DataFolder.open(data);
-  if (task.kind === "likelihood") return { tasks: [await prepareTask(task, { data, folder }, shots)], missing: [] };
+  if (task.kind === "likelihood")
+    return { tasks: [await prepareTask(task, { data, folder, signal }, shots)], missing: [] };
   if (folder === undefined)
     throw new MediloraError("ARGUMENT_INVALID", `${task.name} needs a folder with its files: ${task.files}.`);
   const tasks: PreparedTask[] = [];
   const missing: string[] = [];
   for (const member of task.tasks)
     if (folder.find(member.fileNames) === undefined) missing.push(member.name);
-    else tasks.push(await prepareTask(member, { data, folder }, shots));
+    else tasks.push(await prepareTask(member, { data, folder, signal }, shots));
   if (tasks.length > 0) return { tasks, missing };
   throw new MediloraError("FILE_NOT_FOUND", `${data} holds no file of ${task.name}: ${task.files}.`);
 }
@@ -66,16 +73,22 @@ export async function prepareRun(task: LikelihoodTask | TaskGroup, data: string,
 /** The path that the caller gave, and the folder that it is. */
 interface Place {
   data: string;
+  /** Stops the reading. */
+  signal: AbortSignal | undefined;
   folder: DataFolder | undefined;
 }
 
 async function prepareTask(task: LikelihoodTask, place: Place, shots: number): Promise<PreparedTask> {
   const path = place.folder === undefined ? place.data : taskFile(task, place.folder);
   const shotsPath = shots === 0 ? undefined : shotsFile(task, place);
-  const header = task.preamble + (shotsPath === undefined ? "" : await shotsText(task, shotsPath, shots));
+  const header =
+    task.preamble +
+    (shotsPath === undefined
+      ? ""
+      : await shotsText(task, untilAborted(task.read(shotsPath), place.signal), { path: shotsPath, shots }));
   const sources: LocatedQuestion[] = [];
   const ids = new Set<string>();
-  for await (const question of task.read(path)) {
+  for await (const question of untilAborted(task.read(path), place.signal)) {
     checkQuestion(question);
     if (ids.has(question.id)) throw recordError(question.where, `the id occurs twice; give each question its own`);
     ids.add(question.id);
@@ -111,9 +124,13 @@ export function prepareChoices(task: LikelihoodTask, header: string, question: L
 }
 
 /** The first questions of the file, solved, each followed by a blank line. */
-async function shotsText(task: LikelihoodTask, path: string, shots: number): Promise<string> {
+async function shotsText(
+  task: LikelihoodTask,
+  questions: AsyncIterable<LocatedQuestion>,
+  { path, shots }: { path: string; shots: number },
+): Promise<string> {
   const solved: string[] = [];
-  for await (const question of task.read(path)) {
+  for await (const question of questions) {
     if (solved.length === shots) break;
     checkQuestion(question);
     solved.push(solvedText(task, question));
@@ -131,17 +148,18 @@ export function solvedText(task: LikelihoodTask, question: ChoiceQuestion): stri
 /**
  * All questions of a file of solved ones, checked.
  * @param data the file, or a folder that holds it under a name of the task's shots or data
- * @throws MediloraError `DATA_INVALID`, `FILE_NOT_FOUND`, `FILE_READ`
+ * @throws MediloraError `DATA_INVALID`, `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED`
  */
 export async function readSolved(
   task: LikelihoodTask,
   data: string,
+  signal: AbortSignal | undefined,
 ): Promise<{ path: string; questions: LocatedQuestion[] }> {
   const names = [...(task.shotFileNames ?? []), ...task.fileNames];
   const folder = await DataFolder.open(data);
   const path = folder ? taskFile({ ...task, fileNames: names }, folder, `solved questions of ${task.name}`) : data;
   const questions: LocatedQuestion[] = [];
-  for await (const question of task.read(path)) {
+  for await (const question of untilAborted(task.read(path), signal)) {
     checkQuestion(question);
     questions.push(question);
   }

@@ -36,7 +36,7 @@ export async function planBallots(
   { strategy, form }: { strategy: EvaluationStrategy; form: QuestionForm },
   options: PlanOptions,
 ): Promise<BallotPlan> {
-  const all = await loadQuestions(task, options.data);
+  const all = await loadQuestions(task, options.data, options.signal);
   const questions = all.slice(0, options.limit);
   const { neighbours, choiceShuffling, selfConsistency, chainOfThought } = strategy;
   const found = neighbours && (await findShots(runtime, { task, form, questions, neighbours }, options));
@@ -108,7 +108,7 @@ interface ShotSearch {
 
 async function findShots(runtime: EvaluationRuntime<unknown>, search: ShotSearch, options: PlanOptions) {
   const { task, form, questions, neighbours } = search;
-  const rows = (await loadQuestions(task, neighbours.train)).flatMap((row) => {
+  const rows = (await loadQuestions(task, neighbours.train, options.signal)).flatMap((row) => {
     const answer = form.solved(row.record);
     return answer === undefined ? [] : [{ ...row, answer }];
   });

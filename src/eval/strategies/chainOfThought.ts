@@ -37,8 +37,26 @@ const MARKER = /(?<![\p{L}\p{M}\p{N}_])[aA][nN][sS][wW][eE][rR][\s*]{0,8}:\**/gu
 /** What may stand between the marker and the label. */
 const OPENING = String.raw`^[\s*"'“‘]*`;
 
-/** What stands between two labels that are listed, as in "yes/no", "yes or no", "yes, no": then none is chosen. */
-const LISTED = String.raw`^[\s*"'”’)]*(?:[,/|&]+[\s*"'“‘]*(?:(?:or|and)\s[\s*"'“‘]*)?|(?:or|and)\s[\s*"'“‘]*)`;
+/** What joins two labels, so that neither is chosen, whatever follows: "yes/no", "yes, or no". Bounded, so that it stays fast. */
+const JOINED = String.raw`^[\s*"'”’)]{0,8}[.,;]?[\s*"'”’)]{0,8}(?:[/|&+]{1,2}|(?:or|and|vs\.?|versus)(?=[\s*"'“‘(]))[\s*"'“‘]{0,8}`;
+
+/** What parts a label from a second one on its line. Another sentence or an explanation may follow it just as well. */
+const PARTED = String.raw`^(?:[^\S\n]|[*"'“”‘’),;–—-]){0,8}`;
+
+/**
+ * Whether a label other than the first one is listed behind it; the same one again is no contradiction.
+ * @param rest    what follows the first label
+ * @param seconds each reads a next label of the list, as its group
+ */
+function listsAnother(rest: string, label: string, seconds: readonly RegExp[]): boolean {
+  for (let left = rest; ; ) {
+    const match = seconds.map((second) => second.exec(left)).find((found) => found !== null);
+    if (match == null) return false;
+    const other = match.slice(1).find((group) => group !== undefined);
+    if (other?.toLowerCase() !== label.toLowerCase()) return true;
+    left = left.slice(match[0].length);
+  }
+}
 
 /** What follows the last marker; undefined without one. */
 function behindMarker(response: string): string | undefined {
@@ -48,20 +66,27 @@ function behindMarker(response: string): string | undefined {
 
 const DECISION = String.raw`(?:[yY][eE][sS]|[nN][oO]|[mM][aA][yY][bB][eE])(?![\p{L}\p{M}\p{N}_])`;
 const PUBMEDQA_ANSWER = new RegExp(`${OPENING}\\(?(${DECISION})`, "u");
-const SECOND_DECISION = new RegExp(String.raw`${LISTED}\(?${DECISION}`, "u");
+const SECOND_DECISIONS = [
+  new RegExp(String.raw`${JOINED}\(?(${DECISION})`, "u"),
+  // "no, no difference was found" explains, "maybe yes" qualifies; "yes, no." chooses nothing.
+  new RegExp(
+    String.raw`^(?![^\S\n]{0,8}\p{L})${PARTED}\(?(${DECISION})(?=[^\S\n]{0,4}[*"'”’]{0,4}(?:[,;.!?)/|]|(?:or|and)\s|\r?\n|$))`,
+    "u",
+  ),
+];
 
 /**
  * PubMedQA under chain of thought: behind the last marker, after white space, quotes, asterisks and an opening bracket,
- * stands yes, no or maybe, in any case, at a word boundary (as for `pubmedqa/strict@1`), and no second one is listed
- * behind it. Without a marker, or with anything else behind the last one, the response is invalid: no earlier marker and
- * no word of the reasoning is read.
+ * stands yes, no or maybe, in any case, at a word boundary (as for `pubmedqa/strict@1`), and no other one is listed behind
+ * it. Without a marker, or with anything else behind the last one, the response is invalid: no earlier marker and no word of
+ * the reasoning is read. Version 2 takes a repeated label for one, and knows more ways to list two.
  */
 export const pubmedqaReasoned: ExtractionRule = {
-  id: "pubmedqa/cot@1",
+  id: "pubmedqa/cot@2",
   extract(response) {
     const answer = behindMarker(response);
     const match = answer === undefined ? null : PUBMEDQA_ANSWER.exec(answer);
-    if (match === null || SECOND_DECISION.test(answer!.slice(match[0].length))) return null;
+    if (match === null || listsAnother(answer!.slice(match[0].length), match[1]!, SECOND_DECISIONS)) return null;
     return match[1]!.toLowerCase();
   },
 };
@@ -69,7 +94,8 @@ export const pubmedqaReasoned: ExtractionRule = {
 /**
  * MedQA under chain of thought: behind the last marker, after white space, quotes and asterisks, stands `(A)` to `(D)`,
  * or `(E)` with 5 options, or such a bare letter in front of one of `. ) : , ; *`, a closing quote or the line's end ("Answer: A
- * patient ..." is no answer). Upper case and ASCII only; a second letter listed behind it makes the response invalid.
+ * patient ..." is no answer). Upper case and ASCII only; another letter listed behind it makes the response invalid.
+ * Version 2 takes a repeated letter for one, and knows more ways to list two.
  * @returns a rule that gives the bare letter
  */
 export function medqaReasoned(options: 4 | 5): ExtractionRule {
@@ -80,14 +106,19 @@ export function medqaReasoned(options: 4 | 5): ExtractionRule {
   );
   // A bare A before a space is an article.
   const bare = String.raw`(?!A )${letter}(?![\p{L}\p{M}\p{N}_])`;
-  const second = new RegExp(String.raw`${LISTED}(?:\(${letter}\)|${bare})`, "u");
+  const seconds = [
+    new RegExp(String.raw`${JOINED}(?:\((${letter})\)|(${bare}))`, "u"),
+    new RegExp(String.raw`${PARTED}\((${letter})\)`, "u"),
+    new RegExp(String.raw`^[*"'”’)]{0,4}[^\S\n]{0,4}[,;][\s*"'“‘]{0,8}(${bare})`, "u"),
+  ];
   return {
-    id: "medqa/cot@1",
+    id: "medqa/cot@2",
     extract(response) {
       const text = behindMarker(response);
       const match = text === undefined ? null : answer.exec(text);
-      if (match === null || second.test(text!.slice(match[0].length))) return null;
-      return match[1] ?? match[2]!;
+      const label = match?.[1] ?? match?.[2];
+      if (label === undefined || listsAnother(text!.slice(match![0].length), label, seconds)) return null;
+      return label;
     },
   };
 }

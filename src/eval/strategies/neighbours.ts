@@ -15,8 +15,8 @@ const COSINE_DECIMALS = 1e6;
 /**
  * The rows of the training file that are nearest to each question by the cosine of their embeddings, the nearest last.
  *
- * Never a row with the question's id, nor one whose text is the question's, up to case, width (NFKC) and white space; of
- * rows with one text only the first counts. Of equal cosines (to six decimals) the earlier row is nearer.
+ * Never a row with the question's id, unless the id is only the row's number, nor one whose text is the question's, up to
+ * case, width (NFKC) and white space; of rows with one text only the first counts. Of equal cosines (to six decimals) the earlier row is nearer.
  * @returns indexes into `rows`, `shots` a question
  * @throws MediloraError `ARGUMENT_INVALID` naming the question when too few rows are left; `ABORTED`
  */
@@ -38,6 +38,9 @@ export async function nearestRows(
   return found;
 }
 
+/** Ids of rows that have none of their own: the number of a row tells nothing of another file's row. */
+const PLACE = /^(?:row|medqa|medmcqa)-\d+$/;
+
 function nearestTo(
   question: Embedded,
   rows: readonly Embedded[],
@@ -49,7 +52,8 @@ function nearestTo(
   }: { texts: readonly string[]; distinct: readonly number[]; shots: number; number: number },
 ): number[] {
   const own = plain(question.text);
-  const others = distinct.filter((i) => rows[i]!.id !== question.id && texts[i] !== own);
+  const isRow = (i: number) => rows[i]!.id === question.id && !PLACE.test(question.id);
+  const others = distinct.filter((i) => !isRow(i) && texts[i] !== own);
   if (others.length < shots)
     throw new MediloraError(
       "ARGUMENT_INVALID",

@@ -21,19 +21,19 @@ import type { EvaluationStrategy } from "./strategy.js";
 export async function rehearseStrategy(
   task: GenerationTask | LikelihoodTask | TaskGroup,
   strategy: EvaluationStrategy,
-  options: Pick<EvaluateOptions, "data" | "limit" | "sampler" | "seed"> & { shots?: number },
+  options: Pick<EvaluateOptions, "data" | "limit" | "sampler" | "seed" | "signal"> & { shots?: number },
 ): Promise<void> {
-  const { data, limit, sampler = DEFAULT_SAMPLER, seed = 0, shots = 0 } = options;
+  const { data, limit, sampler = DEFAULT_SAMPLER, seed = 0, shots = 0, signal } = options;
   const { neighbours, ...others } = strategy;
   if (isLikelihood(task)) {
     checkScoredStrategy(strategy, { task, shots });
-    const { tasks } = await prepareRun(task, data, shots);
+    const { tasks } = await prepareRun(task, data, shots, signal);
     const limited = tasks.map((one) => ({ ...one, questions: one.questions.slice(0, limit) }));
-    await planScores(nativeRuntime, limited, others, { model: undefined });
+    await planScores(nativeRuntime, limited, others, { model: undefined, signal });
   } else {
     const form = questionForm(task, strategy);
     checkDraws(strategy, sampler);
-    await planBallots(nativeRuntime, task, { strategy: others, form }, { model: undefined, data, limit, seed });
+    await planBallots(nativeRuntime, task, { strategy: others, form }, { model: undefined, data, limit, seed, signal });
   }
   if (neighbours === undefined) return;
   for (const path of [neighbours.train, ...(neighbours.model === undefined ? [] : [neighbours.model])])

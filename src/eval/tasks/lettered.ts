@@ -1,5 +1,6 @@
 import { recordError } from "../../data/formats/record.js";
 import type { ChoiceQuestion } from "../loglikelihood/task.js";
+import { strip } from "../loglikelihood/whiteSpace.js";
 
 /** How an option stands in a prompt: `A. text`, or `(A) text`. */
 export type LabelStyle = "dot" | "parentheses";
@@ -18,9 +19,19 @@ export function letterChoices(count: number): string[] {
   return [...LETTERS.slice(0, count)];
 }
 
-/** @throws MediloraError `DATA_INVALID` for another number of options than the task has */
-export function checkOptionCount(where: string, options: readonly string[], count: number): void {
+/**
+ * @param count the task's options
+ * @throws MediloraError `DATA_INVALID` for another number of options, a blank one or a blank question
+ */
+export function checkLettered(
+  where: string,
+  { question, options }: { question: string; options: readonly string[] },
+  count: number,
+): void {
+  if (strip(question) === "") throw recordError(where, "the question is blank");
   if (options.length !== count) throw recordError(where, `there are ${options.length} options; the task has ${count}`);
+  const blank = options.findIndex((option) => strip(option) === "");
+  if (blank >= 0) throw recordError(where, `option ${LETTERS[blank]} is blank`);
 }
 
 /**

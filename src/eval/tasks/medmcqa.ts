@@ -1,7 +1,7 @@
 import { recordError } from "../../data/formats/record.js";
 import { readMedMCQA } from "../../data/medmcqa.js";
 import type { LikelihoodTask, LocatedQuestion } from "../loglikelihood/task.js";
-import { letterChoices, optionLines, orderableQuestion } from "./lettered.js";
+import { checkLettered, letterChoices, optionLines, orderableQuestion } from "./lettered.js";
 
 export const medmcqaTask: LikelihoodTask = {
   kind: "likelihood",
@@ -28,6 +28,7 @@ async function* read(path: string): AsyncGenerator<LocatedQuestion> {
   for await (const { id, question, options, label } of readMedMCQA(path)) {
     const where = `${path}, record ${++number}`;
     if (label === undefined) throw recordError(where, "field cop is missing; give a file with answers");
+    checkLettered(where, { question, options }, 4);
     const context = (texts: readonly string[]) => `Question: ${question}\nChoices:\n${optionLines(texts)}\nAnswer:`;
     yield { id, where, ...orderableQuestion(question, options, letterChoices(4).indexOf(label), context) };
   }

@@ -1,11 +1,18 @@
 import { recordError } from "../../data/formats/record.js";
-import { loadMedQA, type MedQARecord, multipleChoiceMessages, optionLetter, readMedQA } from "../../data/medqa.js";
+import {
+  answerAgrees,
+  loadMedQA,
+  type MedQARecord,
+  multipleChoiceMessages,
+  optionLetter,
+  readMedQA,
+} from "../../data/medqa.js";
 import { medqaPrefix3 } from "../extraction.js";
 import type { LikelihoodTask, LocatedQuestion } from "../loglikelihood/task.js";
 import { medqaReasoned } from "../strategies/chainOfThought.js";
 import type { Order } from "../strategies/shuffling.js";
 import type { GenerationTask } from "../task.js";
-import { checkOptionCount, letterChoices, optionLines, orderableQuestion } from "./lettered.js";
+import { checkLettered, letterChoices, optionLines, orderableQuestion } from "./lettered.js";
 
 type OptionCount = 4 | 5;
 
@@ -35,9 +42,9 @@ function generationTask(count: OptionCount): GenerationTask<MedQARecord> {
     labels: letterChoices(count),
     extraction: medqaPrefix3(count),
     maxTokens: 64,
-    async load(path) {
-      const records = await loadMedQA(path);
-      for (const { id, options } of records) checkOptionCount(`${path}, question ${id}`, options, count);
+    async load(path, signal) {
+      const records = await loadMedQA(path, signal);
+      for (const record of records) checkRecord(`${path}, question ${record.id}`, record, count);
       return records;
     },
     id: (record) => record.id,
@@ -55,6 +62,13 @@ function generationTask(count: OptionCount): GenerationTask<MedQARecord> {
       extraction: medqaReasoned(count),
     },
   };
+}
+
+/** @throws MediloraError `DATA_INVALID` for a record whose right answer is not certain, or that leaves something blank */
+function checkRecord(where: string, record: MedQARecord, count: OptionCount): void {
+  checkLettered(where, record, count);
+  if (!answerAgrees(record))
+    throw recordError(where, `field answer is not the text of option ${record.label}, which answer_idx names`);
 }
 
 /** Its label is that of the data's order. */
@@ -78,10 +92,10 @@ function likelihoodTask(count: OptionCount): LikelihoodTask {
 }
 
 async function* read(path: string, count: OptionCount): AsyncGenerator<LocatedQuestion> {
-  for await (const { id, question, options, label } of readMedQA(path)) {
+  for await (const record of readMedQA(path)) {
+    const { id, question, options, label } = record;
     const where = `${path}, question ${id}`;
-    checkOptionCount(where, options, count);
-    if (question === "") throw recordError(where, "field question is blank");
+    checkRecord(where, record, count);
     const context = (texts: readonly string[]) => `Question: ${question}\n${optionLines(texts)}\nAnswer:`;
     yield { id, where, ...orderableQuestion(question, options, letterChoices(count).indexOf(label), context) };
   }

@@ -4,7 +4,7 @@ import { recordError } from "../../data/formats/record.js";
 import type { LikelihoodTask, LocatedQuestion, TaskGroup } from "../loglikelihood/task.js";
 import { strip } from "../loglikelihood/whiteSpace.js";
 import { type ChoiceRecord, choiceRecord } from "./choiceRecords.js";
-import { checkOptionCount, type LabelStyle, optionLines, orderableQuestion } from "./lettered.js";
+import { checkLettered, type LabelStyle, optionLines, orderableQuestion } from "./lettered.js";
 
 /** The nine subjects of the paper's MMLU-Medical, and the test rows of each. */
 export const MMLU_MEDICAL_SUBJECTS = {
@@ -68,7 +68,7 @@ function subjectTasks(style: LabelStyle): LikelihoodTask[] {
  */
 async function* readMMLU(path: string, style: LabelStyle): AsyncGenerator<LocatedQuestion> {
   for await (const { where, row, record } of readRows(path)) {
-    checkOptionCount(where, record.choices, 4);
+    checkLettered(where, { question: record.question, options: record.choices }, 4);
     const question = strip(record.question);
     const context = (texts: readonly string[]) => `${question}\n${optionLines(texts, style)}\nAnswer:`;
     yield { id: `row-${row}`, where, ...orderableQuestion(question, record.choices, record.answer, context) };
