@@ -62,7 +62,8 @@ export function allFlags(command: Command = programOf("medilora")): Set<string> 
 }
 
 function programOf(name: string): Command {
-  const context = { signal: new AbortController().signal, out: new Output(process.stdout, process.stderr, {}) };
+  const { signal } = new AbortController();
+  const context = { signal, finishOnInterrupt: () => signal, out: new Output(process.stdout, process.stderr, {}) };
   return name === "medilora-eval" ? mediloraEvalProgram(context) : mediloraProgram(context);
 }
 
