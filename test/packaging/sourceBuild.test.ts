@@ -111,6 +111,31 @@ describe("the doctor", { skip }, () => {
     assert.equal(doctor().ok, true);
   });
 
+  it("names a file whose end is missing, where loading it would end the process; the command mends it", {
+    skip: process.platform !== "linux" && "looks into ELF files",
+  }, () => {
+    const whole = readFileSync(addon());
+    for (const bytes of [1000, whole.length >> 1]) {
+      unlinkSync(addon());
+      writeFileSync(addon(), whole.subarray(0, bytes));
+      assertMending(
+        [/^npm rebuild medilora$/],
+        new RegExp(`medilora\\.node is damaged: .*${bytes} of ${whole.length}`),
+      );
+    }
+    mend(doctor().problems[0]!.fix);
+    const { ok, llamaCpp } = doctor();
+    assert.equal(ok, true);
+
+    const library = llamaCpp!.libraries.llama;
+    const start = readFileSync(library).subarray(0, 5000);
+    unlinkSync(library);
+    writeFileSync(library, start);
+    assertMending([/^rm -r ".*" && npm install @node-llama-cpp/], /not whole: the end of .*libllama\..* is missing/);
+    mend(doctor().problems[0]!.fix);
+    assert.equal(doctor().ok, true);
+  });
+
   it("names what brings back libraries that are damaged, of another version or gone; it does", () => {
     const bins = dirname(doctor().llamaCpp!.libraries.llama);
     const folder = dirname(dirname(bins));
