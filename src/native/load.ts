@@ -61,7 +61,7 @@ function checkWhole(addon: string): void {
 function librariesOf(addon: string): string[] {
   const platform = `${process.platform}-${process.arch}`;
   const found = process.platform === "linux" ? installedPackage(`@node-llama-cpp/${platform}`) : undefined;
-  if (found === undefined || !readFileSync(addon).includes("libllama.so")) return [];
+  if (found === undefined || !readFileSync(addon).includes("libllama.")) return [];
   const folder = join(unpackedPath(found.folder), "bins", platform);
   const names = existsSync(folder) ? readdirSync(folder) : [];
   return names.filter((name) => name.endsWith(".so")).map((name) => join(folder, name));
