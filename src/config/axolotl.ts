@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { DATASET_KEYS, UNSUPPORTED, type UnsupportedKeys, WITHOUT_EFFECT } from "./axolotlKeys.js";
-import { isKeys, type Keys, withoutEmpty } from "./issues.js";
+import { WITHOUT_EFFECT } from "./axolotlKeys.js";
+import { DATASET_KEYS, UNSUPPORTED, type UnsupportedKeys } from "./axolotlRefused.js";
+import { describe, isKeys, type Keys, withoutEmpty } from "./issues.js";
 
 export interface Translated {
   /** The configuration in medilora's keys. */
@@ -57,10 +58,12 @@ function isOff(value: unknown): boolean {
   return value === null || value === undefined || value === false || value === 0 || value === "" || value === "no";
 }
 
-function translateResume({ written }: Translated): void {
+function translateResume({ written, problems }: Translated): void {
   const automatic = written.auto_resume_from_checkpoints;
   delete written.auto_resume_from_checkpoints;
   if (automatic === true) written.resume_from_checkpoint ??= "auto";
+  else if (automatic !== undefined && automatic !== false)
+    problems.push(`auto_resume_from_checkpoints: expected true or false, got ${describe(automatic)}.`);
 }
 
 function translateDataset(dataset: Keys, where: string, { result, input }: { result: Translated; input: Keys }): Keys {

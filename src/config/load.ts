@@ -41,6 +41,7 @@ export function parseTrainConfig(object: unknown, options: ParseOptions = {}): T
   if (!isKeys(object))
     throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(object)}.`);
   const { written, notes, problems: foreign } = fromAxolotl(withoutEmpty(object));
+  if (isKeys(written.model_config)) written.model_config = withoutEmpty(written.model_config);
   const result = trainConfigSchema.safeParse({ ...presetOf(written), ...written });
   const own = result.success ? crossCheck(result.data) : describeIssues(result.error, written, trainConfigSchema);
   const problems = [...foreign, ...own];

@@ -8,6 +8,8 @@ const count = () => z.int().min(1);
 const MOST_LAYERS = 512;
 const MOST_THREADS = 512;
 const MOST_RANK = 4096;
+/** Most tokens of a sample: they are generated while the training waits. */
+const MOST_NEW_TOKENS = 4096;
 /** Most of a width, a number of heads or a context in a new model. */
 const MOST_SIZE = 2 ** 30;
 const size = () => count().max(MOST_SIZE);
@@ -140,7 +142,7 @@ export const trainConfigSchema = z.strictObject({
     .describe(
       "Samples whose prompts the model answers at each validation, or each epoch's end, into samples.jsonl; without, none. They hold text of the data.",
     ),
-  eval_max_new_tokens: count().default(48).describe("Most tokens of each of those answers."),
+  eval_max_new_tokens: count().max(MOST_NEW_TOKENS).default(48).describe("Most tokens of each of those answers."),
   save_steps: count().optional().describe("Save a checkpoint every so many steps; without, after each epoch."),
   save_total_limit: count().optional().describe("Checkpoints to keep, the newest; without, all."),
   logging_steps: count().default(1).describe("Report every so many steps."),

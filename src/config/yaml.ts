@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { LineCounter, parseDocument } from "yaml";
+import { LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import { fileError, MediloraError } from "../errors.js";
 
 /**
@@ -11,13 +11,13 @@ export async function readYaml(path: string): Promise<unknown> {
     throw fileError(error, path, "read");
   });
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const error = document.errors[0];
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
     throw new MediloraError(
       "CONFIG_INVALID",
-      `${path} is no valid YAML at line ${line}, column ${col}: ${error.message}`,
+      `${path} is no valid YAML at line ${line}, column ${col}: ${messageOf(error)}`,
     );
   }
   try {
@@ -28,4 +28,9 @@ export async function readYaml(path: string): Promise<unknown> {
       cause,
     });
   }
+}
+
+function messageOf({ code, message }: YAMLParseError): string {
+  // The library's own advice is for programmers.
+  return code === "MULTIPLE_DOCS" ? "a second document begins here. Put each into a file of its own" : message;
 }

@@ -2,8 +2,8 @@ import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AddonFile, buildCommand, installedPackage, packageRoot, unpackedPath } from "../native/addonFiles.js";
+import { elfArchitecture, missingEnd } from "../native/elf.js";
 import type { Problem } from "./diagnose.js";
-import { elfArchitecture } from "./elf.js";
 
 interface Manifest {
   engines: { node: string };
@@ -71,13 +71,15 @@ function libraryProblems(name: string, platform: string): Problem[] {
   if (found === undefined) return [{ problem: `${what} are not installed`, fix }];
   if (found.version !== wanted) return [{ problem: `${what} are of version ${found.version}, not ${wanted}`, fix }];
   const folder = unpackedPath(found.folder);
-  const files = filesOf(join(folder, "bins", basename(name)));
+  const bins = join(folder, "bins", basename(name));
+  const files = filesOf(bins);
   const needed = ["libllama.", "libggml.", "libggml-base.", ...(process.platform === "linux" ? ["libggml-cpu-"] : [])];
-  const whole = needed.every((start) => files.some((file) => file.startsWith(start)));
+  const missing = needed.some((start) => !files.some((file) => file.startsWith(start)));
+  const damaged = files.find((file) => missingEnd(join(bins, file)) !== undefined);
+  if (!missing && damaged === undefined) return [];
+  const detail = missing ? `files are missing in ${folder}` : `the end of ${join(bins, damaged!)} is missing`;
   // npm does not look into a package that is there.
-  return whole
-    ? []
-    : [{ problem: `${what} are not whole: files are missing in ${folder}`, fix: `rm -r "${folder}" && ${fix}` }];
+  return [{ problem: `${what} are not whole: ${detail}`, fix: `rm -r "${folder}" && ${fix}` }];
 }
 
 function filesOf(folder: string): string[] {

@@ -1,7 +1,10 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { MediloraError } from "../errors.js";
-import { type AddonFile, addonFiles, buildCommand } from "./addonFiles.js";
+import { type AddonFile, addonFiles, buildCommand, installedPackage, unpackedPath } from "./addonFiles.js";
 import type { NativeBinding } from "./binding.js";
+import { missingEnd } from "./elf.js";
 
 interface LoadedAddon extends AddonFile {
   binding: NativeBinding;
@@ -31,6 +34,7 @@ function load(files: readonly AddonFile[]): LoadedAddon {
   const failures: unknown[] = [];
   for (const file of files) {
     try {
+      checkWhole(file.path);
       return { ...file, binding: createRequire(import.meta.url)(file.path) as NativeBinding };
     } catch (error) {
       failures.push(error);
@@ -43,4 +47,22 @@ function load(files: readonly AddonFile[]): LoadedAddon {
       `Build it: ${buildCommand()}. What is missing: npx medilora doctor`,
     { cause: failures[0] },
   );
+}
+
+/** The loader ends the process where the end of a file is missing, so that nobody could be told. */
+function checkWhole(addon: string): void {
+  for (const path of [addon, ...librariesOf(addon)]) {
+    const missing = missingEnd(path);
+    if (missing !== undefined) throw new Error(`${path} is damaged: its end is missing, ${missing} are there`);
+  }
+}
+
+/** On Linux, llama.cpp's libraries that an addon loads; one that llama.cpp was compiled into has none. */
+function librariesOf(addon: string): string[] {
+  const platform = `${process.platform}-${process.arch}`;
+  const found = process.platform === "linux" ? installedPackage(`@node-llama-cpp/${platform}`) : undefined;
+  if (found === undefined || !readFileSync(addon).includes("libllama.")) return [];
+  const folder = join(unpackedPath(found.folder), "bins", platform);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.filter((name) => name.endsWith(".so")).map((name) => join(folder, name));
 }

@@ -2,6 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MediloraError } from "../errors.js";
 import type { TrainProgress } from "../train/progress.js";
+import { eitherSignal } from "../train/run.js";
 import { lockFile } from "../util/lock.js";
 import { type Pipeline, resolvePipeline } from "./load.js";
 import { inStep, Session } from "./session.js";
@@ -26,6 +27,8 @@ export interface PipelineOptions {
   from?: string;
   /** Stops in order: training saves a checkpoint, answers are kept, and the next run goes on. */
   signal?: AbortSignal;
+  /** The same, but a training finishes its running step first. */
+  stop?: AbortSignal;
   /** Called as each step is looked at, begins, goes on and ends. */
   onProgress?: (progress: PipelineProgress) => void;
 }
@@ -54,7 +57,8 @@ export interface PipelineResult {
  */
 export async function runPipeline(pipeline: Pipeline | string, options: PipelineOptions = {}): Promise<PipelineResult> {
   const resolved = await resolvePipeline(pipeline);
-  const { signal, onProgress } = options;
+  const { onProgress } = options;
+  const signal = eitherSignal(options);
   await makeFolder(resolved.work_dir);
   await using _lock = await lockFile(
     join(resolved.work_dir, ".lock"),
@@ -68,7 +72,7 @@ export async function runPipeline(pipeline: Pipeline | string, options: Pipeline
   await session.checkInputs();
   const results: PipelineResult["steps"] = [];
   for (const [index, step] of session.steps.entries())
-    results.push(await new StepRun(session, step, index, options).finish(index >= first));
+    results.push(await new StepRun(session, step, index, { ...options, either: signal }).finish(index >= first));
   const report = session.steps.find(({ id }) => id === "report")?.outputs[0];
   return {
     workDir: resolved.work_dir,
@@ -84,14 +88,14 @@ class StepRun {
     private readonly session: Session,
     private readonly step: Step,
     private readonly index: number,
-    private readonly options: PipelineOptions,
+    private readonly options: PipelineOptions & { either: AbortSignal },
   ) {}
 
   async finish(forced: boolean): Promise<PipelineResult["steps"][number]> {
     const { id, outputs } = this.step;
     const position = { step: id, index: this.index, steps: this.session.steps.length };
     try {
-      if (this.options.signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.");
+      if (this.options.either.aborted) throw new MediloraError("ABORTED", "Stopped on request.");
       const key = await this.session.keyOf(this.step);
       const record = forced ? undefined : this.session.state.steps[id];
       if (record?.status === "done" && record.key === key && (await this.session.isIntact(this.step, record))) {
@@ -137,11 +141,11 @@ class StepRun {
   }
 
   #context(resume: boolean): StepContext {
-    const { signal, onProgress } = this.options;
+    const { signal, stop, either, onProgress } = this.options;
     const step = this.step.id;
     return {
       resume,
-      ...(signal && { signal }),
+      ...(this.step.training ? { ...(signal && { signal }), ...(stop && { stop }) } : { signal: either }),
       onProgress: (progress) => onProgress?.({ type: "progress", step, ...progress }),
       onTraining: (event) => onProgress?.({ type: "training", step, event }),
       onWarning: (message) => onProgress?.({ type: "warning", step, message }),

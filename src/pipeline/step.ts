@@ -12,6 +12,8 @@ export interface StepContext {
   /** Goes on from what an interrupted run left; else the step's folder is empty. */
   resume: boolean;
   signal?: AbortSignal;
+  /** Of a training: to stop when the running optimizer step is done. */
+  stop?: AbortSignal;
   onProgress(progress: { done: number; total: number; unit: string }): void;
   onTraining(event: TrainProgress): void;
   onWarning(message: string): void;

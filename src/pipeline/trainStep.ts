@@ -67,10 +67,10 @@ export function trainStep(pipeline: Pipeline, stage: Stage, start: StageStart): 
     inputs,
     outputs: [adapterOf(pipeline, stage.name), join(stageFolder(pipeline, stage.name), "metrics.jsonl")],
     training: config,
-    async run({ resume, signal, onTraining }) {
+    async run({ resume, signal, stop, onTraining }) {
       await train(
         { ...config, ...(resume && { resume_from_checkpoint: "auto" }) },
-        { ...(signal && { signal }), onProgress: onTraining },
+        { ...(signal && { signal }), ...(stop && { stop }), onProgress: onTraining },
       );
     },
   };

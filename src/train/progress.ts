@@ -20,7 +20,8 @@ export type TrainProgress =
     }
   | TrainStep
   | { type: "evaluation"; step: number; loss: number }
-  | { type: "samples"; step: number; samples: readonly SampleGeneration[] }
+  /** `seconds`: that the samples took. */
+  | { type: "samples"; step: number; samples: readonly SampleGeneration[]; seconds: number }
   | { type: "checkpoint"; step: number; path: string }
   | { type: "warning"; message: string };
 

@@ -13,6 +13,7 @@ import { MetricsLog } from "./metrics.js";
 import { assembleBatch, type Batch, countTokens, labelCount, packSamples } from "./packing.js";
 import type { TrainingPlan } from "./plan.js";
 import type { LossPoint, MetricLine, TrainProgress } from "./progress.js";
+import { SampleCost } from "./sampleCost.js";
 import { SampleWriter } from "./sampling.js";
 import { learningRate } from "./schedule.js";
 
@@ -51,6 +52,7 @@ export class Run {
   /** Either of the options' signals: stops what lies between two steps. */
   readonly #between: AbortSignal;
   #samples: SampleWriter | undefined;
+  readonly #sampleCost = new SampleCost();
   #step = 0;
   #validationDue = false;
 
@@ -155,6 +157,7 @@ export class Run {
     const update = divisor > 0 ? await this.#update(rate, divisor) : { gradNorm: 0, skipped: true };
     this.#step = step + 1;
     const seconds = (performance.now() - started) / 1000;
+    this.#sampleCost.addStep(seconds);
     await this.#report({ loss, learningRate: rate, ...update }, tokens / seconds, seconds);
     if (divisor > 0) this.#divergence.observe(this.#step, Number.isFinite(loss) && !update.skipped);
     this.#validationDue = this.#isDue(this.config.eval_steps, step);
@@ -225,9 +228,13 @@ export class Run {
 
   /** A model that cannot be shown can be trained all the same. */
   async #writeSamples(writer: SampleWriter): Promise<void> {
+    const started = performance.now();
     try {
       const samples = await writer.write(this.trainer, this.#step, this.#between);
-      this.options.onProgress?.({ type: "samples", step: this.#step, samples });
+      const seconds = (performance.now() - started) / 1000;
+      this.options.onProgress?.({ type: "samples", step: this.#step, samples, seconds });
+      const much = this.#sampleCost.addSamples(seconds);
+      if (much !== undefined) this.#warn(much);
     } catch (error) {
       if (!isMediloraError(error) || error.code === "ABORTED") throw error;
       this.#warn(`There are no samples of step ${this.#step}: ${error.message}`);

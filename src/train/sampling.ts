@@ -15,6 +15,9 @@ import type { SampleGeneration } from "./progress.js";
 import { RunLog } from "./runLog.js";
 import { type SamplePrompt, samplePrompts } from "./samplePrompts.js";
 
+/** Answers decoded together: their cache takes memory beside the training. */
+const MOST_AT_ONCE = 4;
+
 /**
  * Shows what the model under training writes: `samples.jsonl`, a line a sample and validation, mode 0600 since it holds
  * text of the data.
@@ -90,13 +93,14 @@ export class SampleWriter implements AsyncDisposable {
 
   #engineOptions(): EngineOptions {
     const { adapter, base_model: base, threads, eval_max_new_tokens: maxTokens } = this.config;
-    const cells = this.prompts.reduce((sum, { prompt }) => sum + prompt.length + maxTokens, 0);
+    const cells = this.prompts.map(({ prompt }) => prompt.length + maxTokens).sort((a, b) => b - a);
+    const most = cells.slice(0, MOST_AT_ONCE);
     return {
       ...(adapter === "none" || base === undefined
         ? { model: this.#weights }
         : { model: base, adapters: [{ path: this.#weights }] }),
-      contextSize: paddedContext(cells),
-      sequences: this.prompts.length,
+      contextSize: paddedContext(most.reduce((sum, count) => sum + count, 0)),
+      sequences: most.length,
       ...(threads !== undefined && { threads }),
     };
   }

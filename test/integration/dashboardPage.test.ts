@@ -52,7 +52,12 @@ function trained(dashboard: Dashboard, steps: number): void {
     dashboard.report(stepEvent(step, { loss: 5 - step / 50 + Math.sin(step) / 5, gradNorm: 1 + Math.cos(step) / 3 }));
     if (step % 10 === 0) dashboard.report({ type: "evaluation", step, loss: 5 - step / 60 });
   }
-  dashboard.report({ type: "samples", step: steps, samples: [sample(), sample({ heldOut: false, generated: "no" })] });
+  dashboard.report({
+    type: "samples",
+    step: steps,
+    samples: [sample(), sample({ heldOut: false, generated: "no" })],
+    seconds: 1,
+  });
 }
 
 describe("the dashboard's page", { skip: skipWithoutChromium }, () => {
@@ -101,7 +106,7 @@ describe("the dashboard's page", { skip: skipWithoutChromium }, () => {
   it("shows samples as text, newest first, with the notice once", async () => {
     await using dashboard = await startDashboard();
     trained(dashboard, 20);
-    dashboard.report({ type: "samples", step: 21, samples: [sample({ generated: "later" })] });
+    dashboard.report({ type: "samples", step: 21, samples: [sample({ generated: "later" })], seconds: 1 });
     const { page, complaints } = await open(dashboard);
     const groups = page.locator("#samples > details");
     await groups.first().waitFor();

@@ -120,6 +120,7 @@ test("SIGINT in a training exits with 130; the same command goes on from its che
   const onStart = whenStderrSays("train.chat  10%", (child) => child.kill("SIGINT"));
   const stopped = await runCli(["run", "run.yaml"], { cwd: folder, onStart });
   assert.equal(stopped.code, 130, stopped.stderr);
+  assert.match(stopped.stderr, /^medilora: finishing the running step of a training; press again to drop it$/m);
   assert.match(
     stopped.stderr,
     /Stopped on request in step train\.chat\. The same command goes on from there\. \[ABORTED\]\n$/,

@@ -41,6 +41,7 @@ describe("the npm package", () => {
 
   it("holds what a consumer runs and builds with", () => {
     for (const path of [
+      "CHANGELOG.md",
       "LICENSE",
       "README.md",
       "CMakeLists.txt",

@@ -111,6 +111,35 @@ describe("the doctor", { skip }, () => {
     assert.equal(doctor().ok, true);
   });
 
+  it("names a file whose end is missing, where loading it would end the process", {
+    skip: process.platform !== "linux" && "looks into ELF files",
+  }, () => {
+    const whole = readFileSync(addon());
+    for (const bytes of [1000, whole.length >> 1]) {
+      unlinkSync(addon());
+      writeFileSync(addon(), whole.subarray(0, bytes));
+      assertMending(
+        [/^npm rebuild medilora$/],
+        new RegExp(`medilora\\.node is damaged: .*${bytes} of ${whole.length}`),
+      );
+    }
+    // The installer comes as far as building it anew.
+    const install = [installed("medilora/scripts/install.mjs")];
+    const { status, stderr } = spawnSync(process.execPath, install, { env: { PATH: "" }, encoding: "utf8" });
+    assert.equal(status, 1);
+    assert.match(stderr, /cannot build the native addon: .* not found/);
+    unlinkSync(addon());
+    writeFileSync(addon(), whole);
+
+    const library = doctor().llamaCpp!.libraries.llama;
+    const bytes = readFileSync(library);
+    unlinkSync(library);
+    writeFileSync(library, bytes.subarray(0, 5000));
+    assertMending([/^rm -r ".*" && npm install @node-llama-cpp/], /not whole: the end of .*libllama\..* is missing/);
+    writeFileSync(library, bytes);
+    assert.equal(doctor().ok, true);
+  });
+
   it("names what brings back libraries that are damaged, of another version or gone; it does", () => {
     const bins = dirname(doctor().llamaCpp!.libraries.llama);
     const folder = dirname(dirname(bins));

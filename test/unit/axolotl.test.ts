@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { loadTrainConfig, parseTrainConfig } from "../../dist/config/load.js";
-import { repoFile } from "../native/helpers.js";
+import { repoFile, temporaryFolder } from "../native/helpers.js";
+
+const temporary = await temporaryFolder();
 
 const OURS = {
   base_model: "base.gguf",
@@ -76,6 +79,10 @@ test("what would change what is learnt is refused with what to use instead", () 
     [{ shuffle_merged_datasets: false }, /^shuffle_merged_datasets: .*every epoch/],
     [{ peft_init_lora_weights: false }, /^peft_init_lora_weights: /],
     [{ lora_modules_to_save: ["embed_tokens"] }, /^lora_modules_to_save: /],
+    [{ batch_size: 32 }, /^batch_size: .*gradient_accumulation_steps: the batch size divided by micro_batch_size/],
+    [{ merge_lora: true }, /^merge_lora: .*medilora merge/],
+    [{ auto_resume_from_checkpoints: "true" }, /^auto_resume_from_checkpoints: expected true or false, got "true"/],
+    [{ datasets: [{ path: "a", type: "chatml", roles: { user: ["patient"] } }] }, /^datasets\[0\]\.roles: /],
     [{ datasets: [{ path: "a", type: "sharegpt" }] }, /^datasets\[0\]\.type: .*medilora prepare any/],
     [{ datasets: [{ path: "a", type: "chat_template" }] }, /^datasets\[0\]\.chat_template: .*chatml/],
     [{ datasets: [{ path: "a", type: "completion", field: "body" }] }, /^datasets\[0\]\.field: .*called text/],
@@ -103,6 +110,22 @@ test("a resume that is automatic, and the optimizer's other names", () => {
   assert.equal(parseTrainConfig({ ...OURS, auto_resume_from_checkpoints: false }).resume_from_checkpoint, undefined);
   assert.equal(parseTrainConfig({ ...OURS, optimizer: "paged_adamw_8bit" }).optimizer, "adamw_8bit");
   assert.equal(parseTrainConfig({ ...OURS, optimizer: "adamw_torch_fused" }).optimizer, "adamw_torch");
+});
+
+test("the merge keys of YAML 1.1, which Axolotl reads, are merged here too", async () => {
+  const path = temporary("merge.yaml");
+  await writeFile(
+    path,
+    `base_model: b.gguf
+adapter: qlora
+output_dir: out
+datasets:
+  - &first {path: a.jsonl, type: chatml, label_span: turn}
+  - {<<: *first, path: b.jsonl}
+`,
+  );
+  const { datasets } = await loadTrainConfig(path);
+  assert.deepEqual(datasets[1], { path: temporary("b.jsonl"), type: "chatml", label_span: "turn" });
 });
 
 test("a key that neither program knows is still found", () => {

@@ -159,6 +159,11 @@ test("an empty key means the default", () => {
   const config = parseTrainConfig({ ...MINIMAL, lora_r: null, max_steps: undefined, resume_from_checkpoint: null });
   assert.equal(config.lora_r, 8);
   assert.equal(config.resume_from_checkpoint, undefined);
+  const model = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1 };
+  const shape = { ...model, intermediate_size: 8, max_position_embeddings: 512, rope_theta: null };
+  const { base_model: _, ...rest } = MINIMAL;
+  const fresh = parseTrainConfig({ ...rest, adapter: "none", model_config: shape, tokenizer_model: "t.gguf" });
+  assert.equal(fresh.model_config?.rope_theta, 10000);
 });
 
 test("an unknown key is named, with the nearest known one", () => {
@@ -166,7 +171,7 @@ test("an unknown key is named, with the nearest known one", () => {
     learning_rat: "learning_rate",
     laerning_rate: "learning_rate",
     epochs: "num_epochs",
-    batch_size: "micro_batch_size",
+    micro_batch: "micro_batch_size",
     lora_rank: "lora_r",
     gradient_accumulation: "gradient_accumulation_steps",
     Seed: "seed",
@@ -324,6 +329,7 @@ test("a YAML error has its line and column", async (t) => {
   for (const [yaml, place] of [
     ["seed: 1\nlora_r: [1, 2\n", /run\.yaml is no valid YAML at line 3, column 1/],
     ["seed: 1\nlora_r: 8\nseed: 2\n", /run\.yaml is no valid YAML at line 3, column 1: .*unique/],
+    ["seed: 1\n---\nseed: 2\n", /at line 2, column 1: a second document begins here\. Put each into a file of its own/],
     ["seed: 1\n  lora_r: 8\n", /run\.yaml is no valid YAML at line \d, column \d+/],
   ] as const) {
     const folder = folderWith(t, yaml);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { DATASET_KEYS, UNSUPPORTED, WITHOUT_EFFECT } from "../../dist/config/axolotlKeys.js";
+import { WITHOUT_EFFECT } from "../../dist/config/axolotlKeys.js";
+import { DATASET_KEYS, UNSUPPORTED } from "../../dist/config/axolotlRefused.js";
 import { trainConfigJsonSchema } from "../../dist/config/jsonSchema.js";
 import { modelConfigSchema, trainConfigSchema } from "../../dist/config/schema.js";
 import { evalSchema, pipelineSchema, prepareSchema } from "../../dist/pipeline/schema.js";
@@ -62,6 +63,21 @@ test("the JSON Schema knows types, ranges and what is required", () => {
   assert.deepEqual(required, ["datasets", "output_dir"]);
   assert.equal(properties.lora_r?.minimum, 1);
   assert.equal(properties.lora_r?.default, 8);
-  assert.deepEqual(properties.lr_scheduler?.enum, ["cosine", "linear", "constant"]);
+  assert.deepEqual(properties.lr_scheduler?.enum, ["cosine", "linear", "constant", null]);
   assert.equal(properties.flash_attention?.deprecated, true);
+  assert.deepEqual(properties.lora_model_dir?.type, ["string", "null"], "an empty key is fine");
+  assert.equal(properties.output_dir?.type, "string", "one that is required is not");
+  assert.deepEqual(properties.gradient_checkpointing?.anyOf, [
+    { type: "boolean" },
+    { type: "string", const: "auto" },
+    { type: "null" },
+  ]);
+  const { oneOf } = properties.datasets!.items as { oneOf: Array<{ properties: Record<string, object> }> };
+  assert.deepEqual(
+    oneOf.map(({ properties: { type, ds_type } }) => [type, ds_type && "deprecated" in ds_type]),
+    [
+      [{ ...oneOf[0]!.properties.type, type: "string", enum: ["chatml", "chat_template"] }, true],
+      [{ ...oneOf[1]!.properties.type, type: "string", const: "completion" }, true],
+    ],
+  );
 });

@@ -74,9 +74,10 @@ function describe({ state, reason, estimate, mostMemory, estimateNote }: Planned
 
 async function runAll(pipeline: Pipeline, { from, json }: RunFlags, context: RunContext): Promise<void> {
   const { runPipeline } = await import("../../pipeline/run.js");
-  const { signal, out, format } = context;
+  const { signal, finishOnInterrupt, out, format } = context;
+  const stop = finishOnInterrupt("the running step of a training");
   const onProgress = reporter(out, format);
-  const result = await runPipeline(pipeline, { signal, onProgress, ...(from !== undefined && { from }) });
+  const result = await runPipeline(pipeline, { signal, stop, onProgress, ...(from !== undefined && { from }) });
   if (json) out.json(result);
   else out.data(summary(result, format));
 }

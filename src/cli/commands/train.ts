@@ -101,7 +101,9 @@ export function trainReporter(out: Output, format: Format, label = "train"): (ev
       case "evaluation":
         return out.note(`step ${event.step}: validation loss ${event.loss.toFixed(4)}`);
       case "samples":
-        return out.note(`step ${event.step}: ${event.samples.length} samples in samples.jsonl`);
+        return out.note(
+          `step ${event.step}: ${event.samples.length} samples in samples.jsonl, in ${format.formatDuration(event.seconds)}`,
+        );
       case "checkpoint":
         return out.note(`step ${event.step}: checkpoint ${event.path}`);
       case "warning":
