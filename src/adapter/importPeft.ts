@@ -114,17 +114,17 @@ function planConversion(
   const scales = moduleScales(config, modules);
   const alphas = pairs.map(({ layer, a }) => {
     const { rank, scale } = scales.get(layer.module)!;
-    if (a.shape[0] === rank) return rank * scale;
+    // As floats of 32 bits: 49 * (16 / 49) is not 16, and would widen a B for nothing.
+    if (a.shape[0] === rank) return Math.fround(rank * scale);
     throw new MediloraError(
       "ADAPTER_INVALID",
       `${file.path}: ${layer.module} has rank ${a.shape[0]}, but adapter_config.json says ${rank}. Correct r or rank_pattern.`,
     );
   });
-  const shared = mostCommon(alphas);
-  const alpha = Math.fround(shared);
+  const alpha = mostCommon(alphas);
   if (!Number.isFinite(alpha) || alpha === 0)
     throw new MediloraError("ADAPTER_INVALID", `${config.path}: lora_alpha does not fit a 32-bit float. Correct it.`);
-  const conversions = pairs.flatMap((pair, i) => convert(pair, alphas[i] === shared ? 1 : alphas[i]! / alpha));
+  const conversions = pairs.flatMap((pair, i) => convert(pair, alphas[i]! / alpha));
   return { alpha, conversions };
 }
 

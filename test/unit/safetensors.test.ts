@@ -182,4 +182,10 @@ describe("strict JSON", () => {
     assert.throws(() => parseStrictJson(`${"[".repeat(33)}${"]".repeat(33)}`), SyntaxError);
     assert.throws(() => parseStrictJson('{"a":'), SyntaxError);
   });
+
+  it("is refused without searching from each of a million quotes when its string does not end", () => {
+    const quotes = '\\"'.repeat(1e6);
+    for (const text of [`{"a":"${quotes}`, `{"${quotes}\\`]) assert.throws(() => parseStrictJson(text), SyntaxError);
+    assert.deepEqual(parseStrictJson(`{"a":"${quotes}"}`), { a: '"'.repeat(1e6) });
+  });
 });
