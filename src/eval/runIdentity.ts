@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { fileError, MediloraError } from "../errors.js";
+import { fileError } from "../errors.js";
 import { sha256File } from "../util/hash.js";
 import { packageVersion } from "../util/version.js";
 import type { RunKey } from "./answersFile.js";
@@ -14,7 +14,7 @@ export type RunIdentity = Pick<EvaluationResult, "model" | "adapters" | "task" |
 
 /**
  * Reads model and adapters once, for their SHA-256.
- * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED` (between two files)
+ * @throws MediloraError `FILE_NOT_FOUND`, `FILE_READ`, `ABORTED`
  */
 export async function identify(
   options: Pick<EvaluateOptions, "model" | "adapters" | "signal">,
@@ -45,8 +45,7 @@ export async function identifyModel({
 
 /** @throws MediloraError as {@link identify} */
 export async function identifyFile(path: string, signal: AbortSignal | undefined): Promise<FileIdentity> {
-  stopIfAborted(signal);
-  return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path) };
+  return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path, signal) };
 }
 
 export function runVersions(llamaCpp: string): EvaluationResult["versions"] {
@@ -77,11 +76,6 @@ export function runKey(run: RunIdentity, settings: AnswerSettings): RunKey {
     medilora: run.versions.medilora,
     llamaCpp: run.versions.llamaCpp,
   };
-}
-
-function stopIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new MediloraError("ABORTED", "Stopped on request before a question was asked.", { cause: signal.reason });
 }
 
 async function fileSize(path: string): Promise<number> {

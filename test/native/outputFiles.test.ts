@@ -17,6 +17,8 @@ import { mergeAdapter } from "../../dist/adapter/merge.js";
 import { InferenceEngine } from "../../dist/native/engine.js";
 import { readGguf } from "../../dist/native/gguf.js";
 import { NativeTrainer } from "../../dist/native/trainer.js";
+import { makeImatrix } from "../../dist/quantize/imatrix.js";
+import { measurePerplexity } from "../../dist/quantize/perplexity.js";
 import { quantize } from "../../dist/quantize/quantize.js";
 import { sha256File } from "../../dist/util/hash.js";
 import { rejectsWith, repoFile, temporaryFolder } from "./helpers.js";
@@ -97,14 +99,22 @@ describe("an output that is an input", () => {
   });
 });
 
-describe("a FIFO as a model", () => {
-  it("is refused at once, where opening it would wait for a writer", async () => {
+describe("a FIFO", () => {
+  it("is refused at once as a model, where opening it would wait for a writer", async () => {
     const fifo = temporary("model.fifo");
     execFileSync("mkfifo", [fifo]);
     await rejectsWith("FILE_READ", readGguf(fifo), /not a regular file/);
     await rejectsWith("FILE_READ", InferenceEngine.open({ model: fifo, threads: 1 }), /not a regular file/);
     await rejectsWith("FILE_READ", quantize({ input: fifo, output: temporary("fifo.gguf"), type: "Q8_0" }));
     await rejectsWith("FILE_READ", mergeAdapter({ base, adapter: fifo, output: temporary("fifo.gguf") }));
+  });
+
+  it("is refused at once as a text, which is read twice", async () => {
+    const fifo = temporary("text.fifo");
+    execFileSync("mkfifo", [fifo]);
+    const options = { model: repoFile("assets/medtiny-f16.gguf"), data: fifo };
+    await rejectsWith("FILE_READ", makeImatrix({ ...options, output: temporary("fifo.gguf") }), /not a regular file/);
+    await rejectsWith("FILE_READ", measurePerplexity(options), /not a regular file/);
   });
 });
 

@@ -114,7 +114,7 @@ describe("a safetensors file", () => {
   it("is no folder and no FIFO", async () => {
     execFileSync("mkfifo", [temporary("fifo")]);
     await rejectsWith("FILE_READ", SafetensorsFile.open(temporary("fifo")), /regular file/);
-    await rejectsWith("FILE_READ", SafetensorsFile.open(temporary(".")), /regular file/);
+    await rejectsWith("FILE_READ", SafetensorsFile.open(temporary(".")), /is a folder/);
     await rejectsWith("FILE_NOT_FOUND", SafetensorsFile.open(temporary("absent")));
   });
 
