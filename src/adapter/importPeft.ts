@@ -12,6 +12,7 @@ import { mostCommon } from "./mostCommon.js";
 import { firstUntargeted, moduleScales, type PeftConfig, readPeftConfig } from "./peftConfig.js";
 import { adaptedModules } from "./peftNames.js";
 import { pairTensors, type TensorPair } from "./peftTensors.js";
+import { modelParts } from "./provenance.js";
 import { type ElementType, SafetensorsFile, type SafetensorsTensor, shown } from "./safetensors.js";
 import { allFinite, permuteHeads, scaledToFloat32 } from "./tensorBytes.js";
 
@@ -67,10 +68,10 @@ export async function importPeftAdapter(options: ImportPeftOptions): Promise<Con
   const weights = join(input, "adapter_model.safetensors");
   const config = await readPeftConfig(join(input, "adapter_config.json"));
   await refusePickle(input, weights);
-  if (!areDistinct([config.path, weights, base], [output]))
+  const description = await readGguf(base);
+  if (!areDistinct([config.path, weights, ...modelParts(base, description)], [output]))
     throw new MediloraError("ARGUMENT_INVALID", `${output} is one of the inputs. Name another output.`);
   await using file = await SafetensorsFile.open(weights);
-  const description = await readGguf(base);
   const pairs = pairTensors(file, adaptedModules(description, base), base);
   const plan = planConversion(file, config, pairs);
   const metadata = {

@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   statSync,
   symlinkSync,
@@ -13,6 +14,8 @@ import {
 } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { describe, it } from "node:test";
+import { exportPeftAdapter } from "../../dist/adapter/exportPeft.js";
+import { importPeftAdapter } from "../../dist/adapter/importPeft.js";
 import { mergeAdapter } from "../../dist/adapter/merge.js";
 import { InferenceEngine } from "../../dist/native/engine.js";
 import { readGguf } from "../../dist/native/gguf.js";
@@ -21,6 +24,7 @@ import { makeImatrix } from "../../dist/quantize/imatrix.js";
 import { measurePerplexity } from "../../dist/quantize/perplexity.js";
 import { quantize } from "../../dist/quantize/quantize.js";
 import { sha256File } from "../../dist/util/hash.js";
+import { EditableGguf } from "./ggufEdit.js";
 import { rejectsWith, repoFile, temporaryFolder } from "./helpers.js";
 
 const temporary = await temporaryFolder();
@@ -96,6 +100,28 @@ describe("an output that is an input", () => {
     for (const [name, source] of Object.entries({ input, base, adapter }))
       assert.equal(await sha256File(at(`${name}.gguf`)), await sha256File(source));
     assert.deepEqual(readdirSync(at(".")).sort(), before);
+  });
+});
+
+describe("a later part of a split model", () => {
+  it("is not replaced by what is made of the model", async () => {
+    const at = (part: number) => temporary(`parts-0000${part}-of-00002.gguf`);
+    const parts = new EditableGguf(readFileSync(fixture("qwen2-f32.gguf"))).split(7);
+    parts.forEach((bytes, i) => {
+      writeFileSync(at(i + 1), bytes);
+    });
+    const folder = temporary("parts-peft");
+    await exportPeftAdapter({ input: fixture("qwen2-all.gguf"), base: at(1), output: folder });
+    const imported = importPeftAdapter({ input: folder, base: at(1), output: at(2) });
+    await rejectsWith("ARGUMENT_INVALID", imported, /one of the inputs/);
+    writeFileSync(temporary("parts.txt"), "aspirin ".repeat(400));
+    const medtiny = new EditableGguf(readFileSync(repoFile("assets/medtiny-f16.gguf"))).split(20);
+    medtiny.forEach((bytes, i) => {
+      writeFileSync(at(i + 1), bytes);
+    });
+    const matrix = makeImatrix({ model: at(1), data: temporary("parts.txt"), chunkSize: 64, output: at(2) });
+    await rejectsWith("ARGUMENT_INVALID", matrix, /one of the inputs/);
+    assert.deepEqual(readFileSync(at(2)), medtiny[1]);
   });
 });
 
