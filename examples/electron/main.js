@@ -12,7 +12,17 @@ function createWindow() {
     height: 420,
     webPreferences: { preload: join(__dirname, "preload.js"), contextIsolation: true, sandbox: true },
   });
+  // The page is this app's own and stays it: no link leads elsewhere, and none opens a window.
+  window.webContents.on("will-navigate", (event) => event.preventDefault());
+  window.webContents.setWindowOpenHandler(() => ({ action: "deny" }));
   window.loadFile(join(__dirname, "index.html"));
+}
+
+/** Runs what the page of our window asks for, and nobody else. */
+function handle(channel, action) {
+  ipcMain.handle(channel, ({ sender, senderFrame }) => {
+    if (sender === window.webContents && senderFrame?.parent === null) return action();
+  });
 }
 
 const send = (message) => {
@@ -34,10 +44,11 @@ async function start() {
     send({ type: "exit", code });
   });
   trainer.postMessage({ type: "start", config: filePaths[0] });
+  send({ type: "loading" });
 }
 
-ipcMain.handle("training:start", start);
-ipcMain.handle("training:cancel", () => trainer?.postMessage({ type: "cancel" }));
+handle("training:start", start);
+handle("training:cancel", () => trainer?.postMessage({ type: "cancel" }));
 
 app.whenReady().then(createWindow);
 // A cancelled training writes a checkpoint and ends by itself; quitting the app ends it at once, and its last checkpoint stays.

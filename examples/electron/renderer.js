@@ -11,8 +11,6 @@ element("cancel").addEventListener("click", () => {
 
 const shown = {
   start: (event) => {
-    element("cancel").disabled = false;
-    element("start").disabled = true;
     status(`${event.samples} samples, ${event.totalSteps} steps.`);
   },
   step: (event) => {
@@ -24,8 +22,13 @@ const shown = {
 
 let ended = true;
 window.training.onMessage((message) => {
-  if (message.type === "progress") {
+  if (message.type === "loading") {
     ended = false;
+    element("start").disabled = true;
+    element("cancel").disabled = false;
+    status("Reading the model and the rows.");
+  }
+  if (message.type === "progress") {
     shown[message.event.type]?.(message.event);
   }
   if (message.type === "done") status(`The adapter is in ${message.output}.`);

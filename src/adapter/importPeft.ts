@@ -12,6 +12,7 @@ import { mostCommon } from "./mostCommon.js";
 import { firstUntargeted, moduleScales, type PeftConfig, readPeftConfig } from "./peftConfig.js";
 import { adaptedModules } from "./peftNames.js";
 import { pairTensors, type TensorPair } from "./peftTensors.js";
+import { modelParts } from "./provenance.js";
 import { type ElementType, SafetensorsFile, type SafetensorsTensor, shown } from "./safetensors.js";
 import { allFinite, permuteHeads, scaledToFloat32 } from "./tensorBytes.js";
 
@@ -67,10 +68,10 @@ export async function importPeftAdapter(options: ImportPeftOptions): Promise<Con
   const weights = join(input, "adapter_model.safetensors");
   const config = await readPeftConfig(join(input, "adapter_config.json"));
   await refusePickle(input, weights);
-  if (!areDistinct([config.path, weights, base], [output]))
+  const description = await readGguf(base);
+  if (!areDistinct([config.path, weights, ...modelParts(base, description)], [output]))
     throw new MediloraError("ARGUMENT_INVALID", `${output} is one of the inputs. Name another output.`);
   await using file = await SafetensorsFile.open(weights);
-  const description = await readGguf(base);
   const pairs = pairTensors(file, adaptedModules(description, base), base);
   const plan = planConversion(file, config, pairs);
   const metadata = {
@@ -114,17 +115,17 @@ function planConversion(
   const scales = moduleScales(config, modules);
   const alphas = pairs.map(({ layer, a }) => {
     const { rank, scale } = scales.get(layer.module)!;
-    if (a.shape[0] === rank) return rank * scale;
+    // As floats of 32 bits: 49 * (16 / 49) is not 16, and would widen a B for nothing.
+    if (a.shape[0] === rank) return Math.fround(rank * scale);
     throw new MediloraError(
       "ADAPTER_INVALID",
       `${file.path}: ${layer.module} has rank ${a.shape[0]}, but adapter_config.json says ${rank}. Correct r or rank_pattern.`,
     );
   });
-  const shared = mostCommon(alphas);
-  const alpha = Math.fround(shared);
+  const alpha = mostCommon(alphas);
   if (!Number.isFinite(alpha) || alpha === 0)
     throw new MediloraError("ADAPTER_INVALID", `${config.path}: lora_alpha does not fit a 32-bit float. Correct it.`);
-  const conversions = pairs.flatMap((pair, i) => convert(pair, alphas[i] === shared ? 1 : alphas[i]! / alpha));
+  const conversions = pairs.flatMap((pair, i) => convert(pair, alphas[i]! / alpha));
   return { alpha, conversions };
 }
 

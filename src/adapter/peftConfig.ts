@@ -123,8 +123,11 @@ export function firstUntargeted(config: PeftConfig, modules: readonly string[]):
       : matchesModules(targetModules, modules);
   const excluded = matchesModules(excludeModules ?? [], modules);
   const layerOf = (module: string) => Number(/\.layers\.(\d+)\./.exec(module)?.[1] ?? -1);
+  // PEFT asks for the layer only where target_modules does not give a module's whole name.
+  const isAnyLayer = (module: string) => Array.isArray(targetModules) && targetModules.includes(module);
   return modules.find(
-    (module, i) => !targeted[i] || excluded[i] || layersToTransform?.includes(layerOf(module)) === false,
+    (module, i) =>
+      !targeted[i] || excluded[i] || (layersToTransform?.includes(layerOf(module)) === false && !isAnyLayer(module)),
   );
 }
 

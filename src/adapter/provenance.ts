@@ -25,8 +25,10 @@ export async function adapterProvenance(
   const metadata: Record<string, string> = {};
   for (const [i, { path, scale: weight = 1 }] of adapters.entries()) {
     const own = `${PREFIX}adapter.${i}.`;
+    // An imported adapter's keys are whatever its author wrote: none may speak of adapters that are not there.
     for (const [key, text] of Object.entries(ownMetadata(await readGguf(path))))
-      metadata[adapters.length === 1 ? key : `${own}${key.slice(PREFIX.length)}`] = text;
+      if (!key.startsWith(`${PREFIX}adapter.`))
+        metadata[adapters.length === 1 ? key : `${own}${key.slice(PREFIX.length)}`] = text;
     metadata[`${own}sha256`] = await sha256File(path, signal);
     metadata[`${own}weight`] = String(weight * scale);
   }

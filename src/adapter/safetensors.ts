@@ -1,6 +1,7 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { isObject } from "../data/formats/record.js";
 import { fileError, MediloraError } from "../errors.js";
+import { regularFile } from "../util/regularFile.js";
 import { parseStrictJson } from "../util/strictJson.js";
 
 /** The element types that an adapter can have. */
@@ -106,13 +107,6 @@ export async function readExactly(
 interface Header {
   tensors: Map<string, SafetensorsTensor>;
   metadata: Record<string, string>;
-}
-
-async function regularFile(path: string): Promise<{ size: number }> {
-  const info = await stat(path);
-  // Opening a FIFO would wait for a writer.
-  if (!info.isFile()) throw new MediloraError("FILE_READ", `${path} is not a regular file. Check the path.`);
-  return info;
 }
 
 async function readHeader(handle: FileHandle, path: string, size: number): Promise<Header> {

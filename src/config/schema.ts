@@ -77,7 +77,7 @@ export const trainConfigSchema = z.strictObject({
   sample_packing: z.boolean().default(true).describe("Several samples in one sequence, without attention across."),
   micro_batch_size: count().default(2).describe("Sequences computed at once."),
   gradient_accumulation_steps: count().default(4).describe("Micro-batches of one optimizer step."),
-  num_epochs: z.number().positive().default(2).describe("Passes over the data; a fraction is allowed."),
+  num_epochs: z.number().positive().max(10_000).default(2).describe("Passes over the data; a fraction is allowed."),
   max_steps: count().optional().describe("Stop after this many optimizer steps, whatever num_epochs says."),
 
   optimizer: z

@@ -2,7 +2,6 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileError } from "../errors.js";
 import { sha256File } from "../util/hash.js";
-import { stopIfAborted } from "../util/turn.js";
 import { packageVersion } from "../util/version.js";
 import type { RunKey } from "./answersFile.js";
 import type { EvaluateOptions, EvaluateSettings } from "./evaluateOptions.js";
@@ -46,7 +45,6 @@ export async function identifyModel({
 
 /** @throws MediloraError as {@link identify} */
 export async function identifyFile(path: string, signal: AbortSignal | undefined): Promise<FileIdentity> {
-  stopIfAborted(signal);
   return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path, signal) };
 }
 

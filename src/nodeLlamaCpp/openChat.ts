@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Llama, LlamaChatSession, LlamaContext, LlamaModel } from "node-llama-cpp";
 import { MediloraError } from "../errors.js";
+import { requireTexts } from "../util/arguments.js";
 import { importNodeLlamaCpp, type NodeLlamaCpp } from "./importModule.js";
 
 /** An adapter and its weight. */
@@ -71,12 +72,14 @@ export async function openChat(options: ChatOptions): Promise<Chat> {
   }
 }
 
-function checkOptions({ model, adapters = [] }: ChatOptions): void {
-  if (typeof model !== "string" || model === "")
-    throw new MediloraError("ARGUMENT_INVALID", "model must be the path of a GGUF file.");
-  adapters.forEach(({ path, scale = 1 }, index) => {
-    if (typeof path !== "string" || path === "")
-      throw new MediloraError("ARGUMENT_INVALID", `adapters[${index}].path must be the path of a GGUF adapter.`);
+function checkOptions(options: ChatOptions): void {
+  requireTexts("openChat()", options, ["model"]);
+  const { adapters = [] } = options;
+  if (!Array.isArray(adapters))
+    throw new MediloraError("ARGUMENT_INVALID", "adapters must be a list of { path, scale }.");
+  (adapters as readonly AdapterFile[]).forEach((adapter, index) => {
+    requireTexts(`openChat(): adapters[${index}]`, adapter, ["path"]);
+    const { scale = 1 } = adapter;
     if (!Number.isFinite(scale))
       throw new MediloraError("ARGUMENT_INVALID", `adapters[${index}].scale must be a finite number.`);
   });

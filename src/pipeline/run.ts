@@ -1,6 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MediloraError } from "../errors.js";
+import { fileError, MediloraError } from "../errors.js";
 import type { TrainProgress } from "../train/progress.js";
 import { eitherSignal } from "../train/run.js";
 import { lockFile } from "../util/lock.js";
@@ -123,14 +123,18 @@ class StepRun {
     await this.#record({ key, status: "done", outputs: await this.session.outputsOf(this.step) });
   }
 
-  /** Only what a run made is removed: a folder of the same name may hold anything. */
+  /** Only what a run made is removed: a file or folder of the same name may hold anything. */
   async #clear(): Promise<void> {
     const { id, folder } = this.step;
-    const entries = await readdir(folder).catch(() => []);
+    const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      if (error.code === "ENOTDIR") return [folder];
+      throw fileError(error, folder, "read");
+    });
     if (this.session.state.steps[id] === undefined && entries.length > 0)
       throw new MediloraError(
         "FILE_WRITE",
-        `${folder} holds files that no run of this pipeline made. Move them away, or name another work_dir.`,
+        `${folder} is or holds what no run of this pipeline made. Move it away, or name another work_dir.`,
       );
     await rm(folder, { recursive: true, force: true });
   }

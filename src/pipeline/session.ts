@@ -4,6 +4,7 @@ import { isMediloraError, MediloraError } from "../errors.js";
 import { quantizeTypes } from "../quantize/quantize.js";
 import { sha256Text } from "../util/hash.js";
 import { packageVersion } from "../util/version.js";
+import { checkPaths } from "./checkPaths.js";
 import { FileHashes } from "./files.js";
 import type { Pipeline } from "./load.js";
 import { type PipelineState, readState, type StepRecord } from "./state.js";
@@ -32,6 +33,7 @@ export class Session {
   ): Promise<Session> {
     checkTypes(pipeline);
     const steps = stepsOf(pipeline, onNote);
+    checkPaths(pipeline, steps);
     return new Session(pipeline, steps, await readState(pipeline.work_dir, pipeline.name), signal);
   }
 

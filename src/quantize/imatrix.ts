@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
+import { modelParts } from "../adapter/provenance.js";
 import { checkReportFile } from "../data/manifest.js";
 import { MediloraError } from "../errors.js";
 import { identifyFile } from "../eval/runIdentity.js";
@@ -48,7 +49,7 @@ export async function makeImatrix(options: ImatrixOptions): Promise<ImatrixResul
   requireTexts("makeImatrix()", options, ["model", "output"]);
   const { model, output, threads, signal, onProgress } = options;
   const text = await loadChunkedText("makeImatrix()", options);
-  checkReportFile([model, ...text.paths], output);
+  checkReportFile([...modelParts(model, await readGguf(model)), ...text.paths], output);
   const run = await runHash(options, text);
   await using _lock = await lockFile(`${output}.lock`, `${output} is being made by another run`, "Wait for it");
   const partial = `${output}.partial`;

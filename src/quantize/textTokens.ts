@@ -50,8 +50,8 @@ const MOST_TEXT_BYTES = 400e6;
  *   `FILE_READ`, `MODEL_INVALID`, `ABORTED`
  */
 export async function loadChunkedText(call: string, options: TextOptions): Promise<ChunkedText> {
-  const { chunkSize = DEFAULT_CHUNK, chunks: most, signal } = options;
   requireTexts(call, options, ["model"]);
+  const { chunkSize = DEFAULT_CHUNK, chunks: most, signal } = options;
   const paths = typeof options.data === "string" ? [options.data] : [...(options.data ?? [])];
   if (paths.length === 0 || paths.some((path) => typeof path !== "string" || path === ""))
     throw new MediloraError("ARGUMENT_INVALID", `${call} needs data: the path of a text, or several.`);

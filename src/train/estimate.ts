@@ -82,8 +82,12 @@ async function secondsOf(
   const time = (count: number) =>
     secondsWith({ ...fresh, gradient_checkpointing: checkpointing }, count, batch, signal);
   if (layers <= more) return time(layers);
-  const first = await time(few);
-  return first + ((layers - few) * ((await time(more)) - first)) / (more - few);
+  return secondsOfLayers(layers, await time(few), await time(more));
+}
+
+/** Seconds of `layers` blocks from those of the probes; on a busy computer the larger one can come out faster. */
+export function secondsOfLayers(layers: number, few: number, more: number): number {
+  return few + ((layers - PROBES[0]) * Math.max(0, more - few)) / (PROBES[1] - PROBES[0]);
 }
 
 async function secondsWith(config: TrainConfig, layers: number, batch: Batch, signal?: AbortSignal): Promise<number> {

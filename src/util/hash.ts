@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { fileError, isMediloraError, MediloraError } from "../errors.js";
+import { regularFile } from "./regularFile.js";
 
 /** Bytes read at a time. */
 const PIECE = 1 << 20;
 
 /**
  * SHA-256 of a file's bytes as 64 lower-case hex digits, read in pieces, so that model files of any size do.
- * @throws MediloraError `FILE_NOT_FOUND` or `FILE_READ`; `ABORTED`
+ * @throws MediloraError `FILE_NOT_FOUND`; `FILE_READ`, also for what is no regular file; `ABORTED`
  */
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
@@ -15,6 +16,7 @@ export async function sha256File(path: string, signal?: AbortSignal): Promise<st
   const buffer = Buffer.allocUnsafe(PIECE);
   let file: FileHandle | undefined;
   try {
+    await regularFile(path);
     file = await open(path, "r");
     for (;;) {
       if (signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });

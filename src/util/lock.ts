@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileError, MediloraError } from "../errors.js";
@@ -63,13 +64,24 @@ async function liveHolder(path: string): Promise<Holder> {
   return isRunning(pid) ? pid : undefined;
 }
 
-/** Whether a process of this computer has that id, also one of another user. */
+/** Whether a process of this computer has that id, also one of another user; not one that ended and was not waited for. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** In a container whose first process waits for nobody, a killed process keeps its id for ever. */
+function isZombie(pid: number): boolean {
+  if (process.platform !== "linux") return false;
+  try {
+    // The state stands behind the name, which is in brackets and may hold any character.
+    return /\) Z [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
   }
 }
 

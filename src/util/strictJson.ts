@@ -10,10 +10,13 @@ export function parseStrictJson(text: string): unknown {
   return JSON.parse(text);
 }
 
-/** Text that is no JSON passes or fails here by chance; JSON.parse refuses it afterwards. */
+/**
+ * Text that is no JSON passes or fails here by chance; JSON.parse refuses it afterwards. A string that does not end counts
+ * to the end of the text: looked for again from every quote in it, megabytes would take hours.
+ */
 function checkKeys(text: string): void {
   const keysOf: Array<Set<string>> = [];
-  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs;
+  const token = /"(?:[^"\\]|\\.)*(?:"(\s*:)?|\\?$)|[{}[\]]/gs;
   for (const [found, colon] of text.matchAll(token)) {
     if (found === "{" || found === "[") keysOf.push(new Set());
     if (found === "}" || found === "]") keysOf.pop();

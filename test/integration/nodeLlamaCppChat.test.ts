@@ -99,7 +99,11 @@ describe("openChat", () => {
 
   it("refuses what is no path or no number, and stops on request", async () => {
     await rejectsWith("ARGUMENT_INVALID", openChat({ model: "" }), /model/);
-    await rejectsWith("ARGUMENT_INVALID", openChat({ model: base, adapters: [{ path: "" }] }), /adapters\[0\]\.path/);
+    await rejectsWith(
+      "ARGUMENT_INVALID",
+      openChat({ model: base, adapters: [{ path: "" }] }),
+      /adapters\[0\] needs path/,
+    );
     const adapters = [{ path: adapter }, { path: adapter, scale: Number.NaN }];
     await rejectsWith("ARGUMENT_INVALID", openChat({ model: base, adapters }), /adapters\[1\]\.scale/);
     const reason = new Error("closed");

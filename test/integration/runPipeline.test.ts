@@ -218,15 +218,23 @@ test("--model is the base of every step, and a step of no name is told", { skip 
   assert.match(stderr, /from: the pipeline has no step of that name\. .* \[ARGUMENT_INVALID\]/);
 });
 
-test("folders that no run made are left alone, and one work folder serves one pipeline at a time", {
+test("folders and files that no run made are left alone, and one work folder serves one pipeline at a time", {
   skip,
 }, async () => {
   await mkdir(file("mine/merge"), { recursive: true });
   await writeFile(file("mine/merge/precious.txt"), "x");
   const foreign = await runCli(["run", "run.yaml", "--set", "work_dir=mine"], { cwd: folder });
   assert.equal(foreign.code, 1);
-  assert.match(foreign.stderr, /Step merge: .*mine\/merge holds files that no run of this pipeline made/);
+  assert.match(foreign.stderr, /Step merge: .*mine\/merge is or holds what no run of this pipeline made/);
   assert.equal(await readFile(file("mine/merge/precious.txt"), "utf8"), "x");
+  await mkdir(file("ours"));
+  await writeFile(file("ours/prepare.books"), "x");
+  const single = await runCli(["run", "run.yaml", "--set", "work_dir=ours"], { cwd: folder });
+  assert.match(
+    single.stderr,
+    /Step prepare\.books: .*ours\/prepare\.books is or holds what no run of this pipeline made/,
+  );
+  assert.equal(await readFile(file("ours/prepare.books"), "utf8"), "x");
   await writeFile(work(".lock"), `${process.pid} 1\n`);
   const busy = await runCli(["run", "run.yaml"], { cwd: folder });
   await rm(work(".lock"));

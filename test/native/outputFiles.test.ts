@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   statSync,
   symlinkSync,
@@ -13,12 +14,17 @@ import {
 } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { describe, it } from "node:test";
+import { exportPeftAdapter } from "../../dist/adapter/exportPeft.js";
+import { importPeftAdapter } from "../../dist/adapter/importPeft.js";
 import { mergeAdapter } from "../../dist/adapter/merge.js";
 import { InferenceEngine } from "../../dist/native/engine.js";
 import { readGguf } from "../../dist/native/gguf.js";
 import { NativeTrainer } from "../../dist/native/trainer.js";
+import { makeImatrix } from "../../dist/quantize/imatrix.js";
+import { measurePerplexity } from "../../dist/quantize/perplexity.js";
 import { quantize } from "../../dist/quantize/quantize.js";
 import { sha256File } from "../../dist/util/hash.js";
+import { EditableGguf } from "./ggufEdit.js";
 import { rejectsWith, repoFile, temporaryFolder } from "./helpers.js";
 
 const temporary = await temporaryFolder();
@@ -97,14 +103,44 @@ describe("an output that is an input", () => {
   });
 });
 
-describe("a FIFO as a model", () => {
-  it("is refused at once, where opening it would wait for a writer", async () => {
+describe("a later part of a split model", () => {
+  it("is not replaced by what is made of the model", async () => {
+    const at = (part: number) => temporary(`parts-0000${part}-of-00002.gguf`);
+    const parts = new EditableGguf(readFileSync(fixture("qwen2-f32.gguf"))).split(7);
+    parts.forEach((bytes, i) => {
+      writeFileSync(at(i + 1), bytes);
+    });
+    const folder = temporary("parts-peft");
+    await exportPeftAdapter({ input: fixture("qwen2-all.gguf"), base: at(1), output: folder });
+    const imported = importPeftAdapter({ input: folder, base: at(1), output: at(2) });
+    await rejectsWith("ARGUMENT_INVALID", imported, /one of the inputs/);
+    writeFileSync(temporary("parts.txt"), "aspirin ".repeat(400));
+    const medtiny = new EditableGguf(readFileSync(repoFile("assets/medtiny-f16.gguf"))).split(20);
+    medtiny.forEach((bytes, i) => {
+      writeFileSync(at(i + 1), bytes);
+    });
+    const matrix = makeImatrix({ model: at(1), data: temporary("parts.txt"), chunkSize: 64, output: at(2) });
+    await rejectsWith("ARGUMENT_INVALID", matrix, /one of the inputs/);
+    assert.deepEqual(readFileSync(at(2)), medtiny[1]);
+  });
+});
+
+describe("a FIFO", () => {
+  it("is refused at once as a model, where opening it would wait for a writer", async () => {
     const fifo = temporary("model.fifo");
     execFileSync("mkfifo", [fifo]);
     await rejectsWith("FILE_READ", readGguf(fifo), /not a regular file/);
     await rejectsWith("FILE_READ", InferenceEngine.open({ model: fifo, threads: 1 }), /not a regular file/);
     await rejectsWith("FILE_READ", quantize({ input: fifo, output: temporary("fifo.gguf"), type: "Q8_0" }));
     await rejectsWith("FILE_READ", mergeAdapter({ base, adapter: fifo, output: temporary("fifo.gguf") }));
+  });
+
+  it("is refused at once as a text, which is read twice", async () => {
+    const fifo = temporary("text.fifo");
+    execFileSync("mkfifo", [fifo]);
+    const options = { model: repoFile("assets/medtiny-f16.gguf"), data: fifo };
+    await rejectsWith("FILE_READ", makeImatrix({ ...options, output: temporary("fifo.gguf") }), /not a regular file/);
+    await rejectsWith("FILE_READ", measurePerplexity(options), /not a regular file/);
   });
 });
 

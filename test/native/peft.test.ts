@@ -214,6 +214,18 @@ describe("round trips", () => {
       assert.equal((await stat(`${output}/adapter_model.safetensors`)).mode & 0o777, 0o600);
     });
 
+  it("no B is widened for an alpha that alpha / r * r misses by a bit", async () => {
+    // 49 * (16 / 49) is 16 - 2^-49.
+    const ranks = BASES.qwen2!.map(([m, i, o], n) => [m, i, o, n === 0 ? 49 : 4] as const);
+    const tensors = loraTensors(ranks, "BF16");
+    const source = { ...config, lora_alpha: 16, rank_pattern: { [ranks[0]![0]]: 49 } };
+    const folder = await writePeft(temporary("rank-49"), source, safetensors(tensors));
+    const [base, adapter, output] = [fixture("qwen2-f32.gguf"), temporary("rank-49.gguf"), temporary("rank-49-out")];
+    await importPeftAdapter({ input: folder, base, output: adapter });
+    await exportPeftAdapter({ input: adapter, base, output });
+    assert.deepEqual(contents(await readFile(`${output}/adapter_model.safetensors`)), contents(safetensors(tensors)));
+  });
+
   it("GGUF to PEFT to GGUF: the same file", async () => {
     for (const name of ["deep", "odd", "qwen2", "qwen3"]) {
       const base = fixture(`${name}-f32.gguf`);

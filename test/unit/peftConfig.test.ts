@@ -169,6 +169,9 @@ describe("modules", () => {
     assert.equal(await untargeted({ exclude_modules: ".*layers.11.*" }), modules[1]);
     assert.equal(await untargeted({ layers_to_transform: [0, 1] }), modules[1]);
     assert.equal(await untargeted({ layers_to_transform: 0 }), modules[1]);
+    const whole = { target_modules: ["up_proj", "lm_head", modules[0]], layers_to_transform: [1] };
+    assert.equal(await untargeted(whole, ["lm_head", modules[0]!, modules[2]!]), undefined);
+    assert.equal(await untargeted({ ...whole, layers_to_transform: [0] }, [modules[2]!]), modules[2]);
     assert.equal(await untargeted({ layers_to_transform: [0, 1, 11], layers_pattern: ["layers"] }), undefined);
   });
 });

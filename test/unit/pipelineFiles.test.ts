@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -71,4 +72,12 @@ test("a state is read as it was written; a damaged one and another pipeline's ar
   await rejectsWith("CONFIG_INVALID", readState(folder, "q"), /holds the work of the pipeline p\./);
   await writeFile(file("pipeline.json"), '{"format": 1');
   await rejectsWith("DATA_INVALID", readState(folder, "p"), /pipeline\.json is damaged/);
+});
+
+test("a FIFO among the files of a folder is an error, not a wait for its writer", {
+  skip: process.platform === "win32",
+}, async () => {
+  await mkdir(file("pipes"));
+  execFileSync("mkfifo", [file("pipes/fifo")]);
+  await rejectsWith("FILE_READ", new FileHashes().of(file("pipes")), /fifo is not a regular file/);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { isMediloraError } from "../../dist/errors.js";
+import { checkPaths } from "../../dist/pipeline/checkPaths.js";
 import { parsePipeline } from "../../dist/pipeline/load.js";
 import { planPipeline } from "../../dist/pipeline/plan.js";
 import { runPipeline } from "../../dist/pipeline/run.js";
@@ -169,4 +170,24 @@ test("a stage's own keys are checked as a training's, with the stage's name", ()
     "lora_model_dir: is set by the pipeline. Remove it.",
   ]);
   assert.deepEqual(steps({ lora_model_dir: "a.gguf" }), []);
+});
+
+test("an input in a step's folder, or around it, is refused by its key; one that an earlier step makes is not", () => {
+  const check = (more: object) => {
+    const pipeline = parsePipeline({ ...MINIMAL, ...more }, OPTIONS);
+    checkPaths(pipeline, stepsOf(pipeline));
+  };
+  const refused = (message: RegExp) => ({ code: "CONFIG_INVALID", message });
+  const merged = resolve("/data/heart-work/merge/heart.gguf");
+  assert.throws(() => check({ base_model: merged }), refused(/heart\.yaml, key base_model: .*the step merge empties/));
+  assert.throws(() => check({ base_model: merged, quantize_base: "Q4_K_M" }), refused(/key base_model.*merge empties/));
+  const prepare = (inputs: string[]) => ({ prepare: { books: { source: "textbook", inputs } } });
+  assert.throws(
+    () => check(prepare(["books", "."])),
+    refused(/key prepare\.books\.inputs\[1\]: .* holds .*books, where/),
+  );
+  assert.throws(() => check(prepare(["heart-work/train.chat"])), refused(/train\.chat empties/));
+  const training = [{ ...MINIMAL.train[0], datasets: [{ prepared: "books", type: "completion" }] }];
+  check({ ...prepare(["heart-work/other", "heart-work-2"]), train: training, quantize_base: "Q4_K_M" });
+  check({ base_model: "heart-work/merge2/heart.gguf" });
 });

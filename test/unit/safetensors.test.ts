@@ -114,7 +114,7 @@ describe("a safetensors file", () => {
   it("is no folder and no FIFO", async () => {
     execFileSync("mkfifo", [temporary("fifo")]);
     await rejectsWith("FILE_READ", SafetensorsFile.open(temporary("fifo")), /regular file/);
-    await rejectsWith("FILE_READ", SafetensorsFile.open(temporary(".")), /regular file/);
+    await rejectsWith("FILE_READ", SafetensorsFile.open(temporary(".")), /is a folder/);
     await rejectsWith("FILE_NOT_FOUND", SafetensorsFile.open(temporary("absent")));
   });
 
@@ -181,5 +181,11 @@ describe("strict JSON", () => {
     assert.doesNotThrow(() => parseStrictJson(`${"[".repeat(32)}${"]".repeat(32)}`));
     assert.throws(() => parseStrictJson(`${"[".repeat(33)}${"]".repeat(33)}`), SyntaxError);
     assert.throws(() => parseStrictJson('{"a":'), SyntaxError);
+  });
+
+  it("is refused without searching from each of a million quotes when its string does not end", () => {
+    const quotes = '\\"'.repeat(1e6);
+    for (const text of [`{"a":"${quotes}`, `{"${quotes}\\`]) assert.throws(() => parseStrictJson(text), SyntaxError);
+    assert.deepEqual(parseStrictJson(`{"a":"${quotes}"}`), { a: '"'.repeat(1e6) });
   });
 });
