@@ -35,7 +35,12 @@ async function tensorsOf(path: string): Promise<Map<string, { shape: number[]; v
 async function smallAdapter(name: string, seed: number): Promise<string> {
   const values = (count: number) => Float32Array.from({ length: count }, (_, i) => ((i * seed) % 7) / 8 - 0.375);
   const metadata = { "general.type": "adapter", "general.architecture": "qwen2", "adapter.type": "lora" };
-  const own = { "medilora.config_sha256": `config-${seed}`, "medilora.version": "0" };
+  const own = {
+    "medilora.config_sha256": `config-${seed}`,
+    "medilora.version": "0",
+    // Whoever made the file may have written this.
+    "medilora.adapter.7.sha256": "of an adapter that is not there",
+  };
   const path = temporary(name);
   const file = gguf({ ...metadata, "adapter.lora.alpha": 3, ...own }, [
     { name: "blk.0.attn_q.weight.lora_a", shape: [32, 2], values: values(64) },

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { lockFolder } from "../../dist/util/lock.js";
 
 let folder: string;
@@ -47,6 +49,19 @@ test("a running process holds its lock, a dead one's is taken over", async () =>
     await ended;
   }
   await using _taken = await lockFolder(folder);
+});
+
+test("a killed process that nobody waited for holds nothing", { skip: process.platform !== "linux" }, async () => {
+  // The shell becomes a program that never asks for its children.
+  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const pid = Number(String((await once(parent.stdout, "data"))[0]));
+    while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, "utf8"))) await setTimeout(5);
+    await writeFile(lock, `${pid} 1\n`);
+    await using _taken = await lockFolder(folder);
+  } finally {
+    parent.kill("SIGKILL");
+  }
 });
 
 test("a lock of an earlier process with the same id, or one that is cut short, is taken over", async () => {
