@@ -33,7 +33,10 @@ class GgufWriter {
     /// Goes on behind the `bytes` of a tensor that write_at() wrote.
     void skip(size_t bytes) { file_->skip(bytes); }
     /// Ends the current tensor.
-    void end_tensor() { file_->align(GGUF_DEFAULT_ALIGNMENT); }
+    void end_tensor() {
+        file_->align(GGUF_DEFAULT_ALIGNMENT);
+        file_->write_behind();
+    }
     /// Where the file is, complete behind the last tensor, until it is committed or this object ends.
     const std::string& temporary_path() const { return file_->temporary_path(); }
     size_t written() const { return file_->written(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace medilora {
@@ -25,6 +26,15 @@ void AtomicFile::write_at(size_t offset, const void* data, size_t size) {
 
 void AtomicFile::skip(size_t size) {
     written_ += size;
+}
+
+void AtomicFile::write_behind() {
+#if defined(__linux__)
+    // Only a hint: whatever fails here, fails again in commit().
+    sync_file_range(file_.fd(), static_cast<off_t>(behind_), static_cast<off_t>(written_ - behind_),
+                    SYNC_FILE_RANGE_WRITE);
+#endif
+    behind_ = written_;
 }
 
 void AtomicFile::align(size_t alignment) {

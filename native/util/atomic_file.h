@@ -23,6 +23,9 @@ class AtomicFile {
     /// Pads with zeros up to a multiple of `alignment`.
     void align(size_t alignment);
     size_t written() const { return written_; }
+    /// Lets the system begin to store what was written, where it can be asked to, so that commit() has less to wait
+    /// for.
+    void write_behind();
     /// Where the bytes are until then.
     const std::string& temporary_path() const { return file_.path(); }
     /// Throws DISK_FULL or FILE_WRITE; the file of that name is as it was then.
@@ -32,6 +35,7 @@ class AtomicFile {
     std::string path_;
     TemporaryFile file_;
     size_t written_ = 0;
+    size_t behind_ = 0; ///< written_ at the last write_behind()
 };
 
 } // namespace medilora
