@@ -1,8 +1,10 @@
 #include "addon/job.h"
 
 #include <memory>
+#include <mutex>
 #include <new>
 #include <thread>
+#include <unordered_set>
 
 namespace medilora {
 
@@ -21,6 +23,35 @@ struct Job {
     std::thread thread;
 };
 
+/// The jobs that neither were settled nor ended with their environment. A runtime may run the clean-up hook of a job
+/// that it settles at that moment, or deliver a message behind the hook (seen in Bun): whoever comes second finds no
+/// job.
+class LiveJobs {
+  public:
+    void add(Job* job) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        jobs_.insert(job);
+    }
+    bool has(Job* job) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return jobs_.count(job) > 0;
+    }
+    /// False where somebody else did.
+    bool take(Job* job) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return jobs_.erase(job) > 0;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::unordered_set<Job*> jobs_;
+};
+
+LiveJobs& live_jobs() {
+    static LiveJobs jobs;
+    return jobs;
+}
+
 struct Message {
     Job* job;
     bool last;
@@ -37,6 +68,7 @@ bool send(Job* job, std::unique_ptr<Message> message) {
 }
 
 void end_with_environment(void* data) {
+    if (!live_jobs().take(static_cast<Job*>(data))) return;
     std::unique_ptr<Job> job(static_cast<Job*>(data));
     job->cancel.request();
     job->thread.join();
@@ -78,9 +110,9 @@ void deliver(napi_env raw_env, napi_value, void*, void* data) {
     Napi::Env env(raw_env);
     Napi::HandleScope scope(env);
     try {
-        if (message->last)
-            settle(env, *message);
-        else
+        if (message->last) {
+            if (live_jobs().take(message->job)) settle(env, *message);
+        } else if (live_jobs().has(message->job))
             message->job->on_progress.Call({message->build(env)});
     } catch (const Napi::Error& error) {
         // A callback that throws must not be lost, nor take the job down with it.
@@ -161,6 +193,7 @@ Napi::Promise start_job(Napi::Env env, const Napi::Value& options, std::function
     napi_add_env_cleanup_hook(env, end_with_environment, job.get());
     const Napi::Promise promise = job->deferred.Promise();
     Job* running = job.release();
+    live_jobs().add(running);
     running->thread = std::thread(thread_main, running);
     return promise;
 }

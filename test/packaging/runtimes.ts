@@ -21,6 +21,7 @@ const node = (version: string): Runtime => {
   return { name, spec: `${alias}@npm:node-${platform}-${arch}@${version}`, command: [`${alias}/bin/node`] };
 };
 const deno = `@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}`;
+const bun = `@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}`;
 
 export const RUNTIMES: readonly Runtime[] = [
   node("22.23.3"),
@@ -31,6 +32,7 @@ export const RUNTIMES: readonly Runtime[] = [
     spec: `${deno}@2.9.6`,
     command: [`${deno}/deno`, "run", "--allow-all", "--node-modules-dir=manual"],
   },
+  { name: "Bun 1.4.5", spec: `${bun}@1.4.5`, command: [`${bun}/bin/bun`] },
 ];
 
 /**
