@@ -99,7 +99,7 @@ size_t write_adapter(const std::string& path, const Adapter& adapter, const Meta
     gguf_set_val_str(writer.metadata(), "general.architecture", adapter.architecture.c_str());
     gguf_set_val_str(writer.metadata(), "adapter.type", "lora");
     gguf_set_val_f32(writer.metadata(), "adapter.lora.alpha", adapter.alpha);
-    for (const auto& [key, value] : metadata) gguf_set_val_str(writer.metadata(), key.c_str(), value.c_str());
+    writer.set_texts(metadata);
     for (const auto& [name, pair] : adapter.pairs) {
         writer.declare(name + kSuffixA, GGML_TYPE_F32, {pair.in, pair.rank});
         writer.declare(name + kSuffixB, GGML_TYPE_F32, {pair.rank, pair.out});

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "gguf/gguf_file.h"
+#include "gguf/gguf_writer.h"
 
 namespace medilora {
 
@@ -59,10 +59,8 @@ class AdapterFile {
 /// Throws ADAPTER_MISMATCH naming the tensor when one has no counterpart in the base, or another shape.
 void check_adapter_fits(const AdapterFile& adapter, const GgufFile& base);
 
-/// Metadata as key and value, written beside the adapter's own keys.
-using Metadata = std::vector<std::pair<std::string, std::string>>;
-
-/// Writes it as llama.cpp reads it (float32 tensors). Returns the file's size in bytes.
+/// Writes it as llama.cpp reads it (float32 tensors), `metadata` beside the adapter's own keys. Returns the file's size
+/// in bytes.
 size_t write_adapter(const std::string& path, const Adapter& adapter, const Metadata& metadata);
 
 } // namespace medilora

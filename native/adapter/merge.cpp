@@ -64,8 +64,9 @@ constexpr const char* kBaseHash = "medilora.base_sha256";
 
 class Merger {
   public:
-    Merger(const MergeOptions& options, const Cancel& cancel)
-        : options_(options), cancel_(cancel), base_(options.base), rows_(options.threads, cancel) {
+    Merger(const MergeOptions& options, const LateText& base_sha256, const Cancel& cancel)
+        : options_(options), base_sha256_(base_sha256), cancel_(cancel), base_(options.base),
+          rows_(options.threads, cancel) {
         for (const std::string& part : base_.paths()) refuse_same_file(part, options.output);
         for (const WeightedAdapter& adapter : options.adapters) open(adapter);
         const ggml_type own = main_type(base_);
@@ -106,9 +107,8 @@ class Merger {
             if (key.rfind("medilora.", 0) == 0) gguf_remove_key(metadata, key.c_str());
         }
         gguf_set_val_u32(metadata, "general.file_type", file_type_of(result_.type));
-        for (const auto& [key, value] : options_.metadata) gguf_set_val_str(metadata, key.c_str(), value.c_str());
-        if (options_.base_sha256)
-            gguf_set_val_str(metadata, kBaseHash, std::string(options_.base_sha256->length(), '-').c_str());
+        writer_.set_texts(options_.metadata);
+        writer_.set_texts({{kBaseHash, std::string(base_sha256_.length(), '-')}});
         for (const GgufTensor& tensor : base_.tensors())
             writer_.declare(tensor.name, type_of(tensor), std::vector<int64_t>(tensor.ne, tensor.ne + 4));
     }
@@ -129,8 +129,7 @@ class Merger {
     }
 
     void complete_header() {
-        if (!options_.base_sha256) return;
-        gguf_set_val_str(writer_.metadata(), kBaseHash, options_.base_sha256->wait(cancel_).c_str());
+        writer_.set_texts({{kBaseHash, base_sha256_.wait(cancel_)}});
         writer_.rewrite_header();
     }
 
@@ -158,6 +157,7 @@ class Merger {
     }
 
     const MergeOptions& options_;
+    const LateText& base_sha256_;
     const Cancel& cancel_;
     GgufModel base_;
     std::vector<std::unique_ptr<AdapterFile>> adapters_;
@@ -169,11 +169,11 @@ class Merger {
 
 } // namespace
 
-MergeResult merge_adapters(const MergeOptions& options, const Cancel& cancel,
+MergeResult merge_adapters(const MergeOptions& options, const LateText& base_sha256, const Cancel& cancel,
                            const std::function<void(int64_t, int64_t)>& progress) {
     if (options.type != GGML_TYPE_COUNT) file_type_of(options.type);
     check_quantization(options.quantize);
-    return Merger(options, cancel).run(progress);
+    return Merger(options, base_sha256, cancel).run(progress);
 }
 
 } // namespace medilora

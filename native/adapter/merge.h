@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "adapter/adapter_file.h"
@@ -25,8 +24,6 @@ struct MergeOptions {
     std::string quantize;
     int threads = 1;
     Metadata metadata;
-    /// The base's SHA-256 for the metadata: takes about as long as the merge, which waits for it at its end only.
-    std::optional<LateText> base_sha256;
 };
 
 struct MergeResult {
@@ -39,12 +36,13 @@ struct MergeResult {
 /// W' = W + sum_i scale * weight_i * (alpha_i / rank_i) B_i A_i in float32, some rows at a time; everything else is
 /// copied or converted. To quantise, the merged model is a temporary file beside the output, of mode 0600, that goes in
 /// any case. A base in several parts becomes one file. What a base says in `medilora.` keys is replaced by `metadata`.
-/// `progress` gets tensors done and in all; those that are quantised count again.
-/// Throws ADAPTER_MISMATCH when an adapter tensor has no counterpart, TYPE_UNSUPPORTED for a type other than F32, F16,
-/// BF16 or an unknown quantisation, ARGUMENT_INVALID when the output is one of the inputs, ADAPTER_INVALID or
-/// MODEL_INVALID when a number of the adapters, the base or the result is not finite; as quantize() does.
+/// `base_sha256` goes into the metadata too: hashing takes about as long as the merge, which waits for it at its end
+/// only. `progress` gets tensors done and in all; those that are quantised count again. Throws ADAPTER_MISMATCH when an
+/// adapter tensor has no counterpart, TYPE_UNSUPPORTED for a type other than F32, F16, BF16 or an unknown quantisation,
+/// ARGUMENT_INVALID when the output is one of the inputs, ADAPTER_INVALID or MODEL_INVALID when a number of the
+/// adapters, the base or the result is not finite; as quantize() does.
 /// @see Hu et al. 2021, LoRA, section 4.1
-MergeResult merge_adapters(const MergeOptions& options, const Cancel& cancel,
+MergeResult merge_adapters(const MergeOptions& options, const LateText& base_sha256, const Cancel& cancel,
                            const std::function<void(int64_t done, int64_t total)>& progress);
 
 } // namespace medilora

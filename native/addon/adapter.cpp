@@ -39,8 +39,7 @@ std::vector<WeightedAdapter> adapters_option(const Args& args) {
 }
 
 /// {text: Uint8Array, ready: Int32Array of length 1}, which the job's options keep alive.
-std::optional<LateText> late_text_option(const Args& args, const char* name) {
-    if (!args.has(name)) return std::nullopt;
+LateText late_text_option(const Args& args, const char* name) {
     const Args late = args.object(name);
     const Napi::Value text = late.get("text"), ready = late.get("ready");
     const auto is = [](const Napi::Value& value, napi_typedarray_type type) {
@@ -54,7 +53,7 @@ std::optional<LateText> late_text_option(const Args& args, const char* name) {
                     ready.As<Napi::Int32Array>().Data());
 }
 
-/// adapterMerge({base, adapters: [{path, scale?}], output, type?, scale?, quantize?, threads?, metadata?, baseSha256?,
+/// adapterMerge({base, adapters: [{path, scale?}], output, type?, scale?, quantize?, threads?, metadata?, baseSha256,
 ///               cancel?, onProgress?}) -> Promise<{bytes, mergedTensors, type, baseQuantized}>
 Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
     const Args args(info[0]);
@@ -67,9 +66,9 @@ Napi::Value adapter_merge(const Napi::CallbackInfo& info) {
     options.quantize = args.string("quantize", "");
     options.threads = threads_option(args);
     options.metadata = metadata_option(args);
-    options.base_sha256 = late_text_option(args, "baseSha256");
-    return start_job(info.Env(), info[0], [options](JobContext& context) -> ValueBuilder {
-        const MergeResult result = merge_adapters(options, context.cancel, report_count(context));
+    const LateText base_sha256 = late_text_option(args, "baseSha256");
+    return start_job(info.Env(), info[0], [options, base_sha256](JobContext& context) -> ValueBuilder {
+        const MergeResult result = merge_adapters(options, base_sha256, context.cancel, report_count(context));
         return [result](Napi::Env env) -> Napi::Value {
             auto value = Napi::Object::New(env);
             value.Set("bytes", static_cast<double>(result.bytes));

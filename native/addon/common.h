@@ -2,6 +2,7 @@
 
 #include "addon/args.h"
 #include "addon/job.h"
+#include "gguf/gguf_writer.h"
 #include "util/thread_pool.h"
 
 namespace medilora {
@@ -12,8 +13,8 @@ inline int threads_option(const Args& args) {
 }
 
 /// Option `metadata`: an object of strings.
-inline std::vector<std::pair<std::string, std::string>> metadata_option(const Args& args) {
-    std::vector<std::pair<std::string, std::string>> out;
+inline Metadata metadata_option(const Args& args) {
+    Metadata out;
     if (!args.has("metadata")) return out;
     const Args metadata = args.object("metadata");
     for (const std::string& key : metadata.keys()) out.emplace_back(key, metadata.string(key.c_str()));

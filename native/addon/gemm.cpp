@@ -24,6 +24,15 @@ GemmCase::Direction direction_named(const std::string& name) {
     throw Error("ARGUMENT_INVALID", "Option `direction` must be forward, backward or multiply.");
 }
 
+/// Option `kernel`: the fastest that runs here unless one is named.
+const Kernels* kernels_option(const Args& args) {
+    return args.has("kernel") ? &kernels_named(args.string("kernel")) : &kernels();
+}
+
+uint64_t seed_option(const Args& args) {
+    return static_cast<uint64_t>(args.integer("seed", 0, int64_t{1} << 32, 0));
+}
+
 GemmCase case_of(const Args& args) {
     GemmCase c;
     c.direction = direction_named(args.string("direction", "forward"));
@@ -31,9 +40,9 @@ GemmCase case_of(const Args& args) {
     c.rows = args.integer("rows", 1, 1 << 17);
     c.cols = args.integer("cols", 1, 1 << 17);
     c.tokens = args.integer("tokens", 1, 1 << 17);
-    c.seed = static_cast<uint64_t>(args.integer("seed", 0, int64_t{1} << 32, 0));
+    c.seed = seed_option(args);
     c.threads = threads_option(args);
-    c.set = args.has("kernel") ? &kernels_named(args.string("kernel")) : &kernels();
+    c.set = kernels_option(args);
     c.accumulate = args.boolean("accumulate", false);
     c.through_ggml = args.boolean("throughGgml", false);
     return c;
@@ -70,9 +79,9 @@ Napi::Value check_cells(const Napi::CallbackInfo& info) {
     c.type = type_named(args.string("type", "f32"));
     c.softcap = static_cast<float>(args.number("softcap", 0));
     c.biased = args.boolean("biased", false);
-    c.seed = static_cast<uint64_t>(args.integer("seed", 0, int64_t{1} << 32, 0));
+    c.seed = seed_option(args);
     c.threads = threads_option(args);
-    c.set = args.has("kernel") ? &kernels_named(args.string("kernel")) : &kernels();
+    c.set = kernels_option(args);
     return start_job(info.Env(), info[0], [c](JobContext&) -> ValueBuilder {
         const AttentionReport report = check_attention(c);
         return [report](Napi::Env env) -> Napi::Value {

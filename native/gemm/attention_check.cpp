@@ -8,19 +8,13 @@
 
 #include "gemm/cell_attention.h"
 #include "gemm/check.h"
+#include "gemm/ggml_op.h"
 #include "gguf/gguf_file.h"
 #include "util/error.h"
 
 namespace medilora {
 
 namespace {
-
-constexpr ggml_fp16_t kMinusInfinity = 0xfc00;
-
-struct ContextFree {
-    void operator()(ggml_context* context) const { ggml_free(context); }
-};
-using Context = std::unique_ptr<ggml_context, ContextFree>;
 
 /// Rows of the cache: one of keys or values for each cell and key-value head.
 struct Cache {
@@ -93,7 +87,7 @@ float scale_of(const AttentionCase& c) {
 
 /// Tokens [token0, token1) as libllama would ask for them; out is [tokens, heads, d_v].
 void compute(const AttentionCase& c, const Data& x, int64_t token0, int64_t token1, int threads, float* out) {
-    const Context context(ggml_init({16 * ggml_tensor_overhead(), nullptr, true}));
+    const std::unique_ptr<ggml_context, GgmlFree> context(ggml_init({16 * ggml_tensor_overhead(), nullptr, true}));
     const auto tensor = [&](ggml_type type, std::vector<int64_t> ne, const void* data) {
         ggml_tensor* t = ggml_new_tensor(context.get(), type, static_cast<int>(ne.size()), ne.data());
         t->data = const_cast<void*>(data);

@@ -15,8 +15,6 @@ using Run = CellAttention::Run;
 using Reads = CellAttention::Reads;
 using Scratch = CellAttention::Scratch;
 
-constexpr ggml_fp16_t kMinusInfinity = 0xfc00;
-
 /// Tiles of queries' rows that share what is read and packed of the cache.
 constexpr int64_t kStrips = 4;
 

@@ -8,6 +8,9 @@
 
 namespace medilora {
 
+/// The mask of a cell that is not read.
+constexpr ggml_fp16_t kMinusInfinity = 0xfc00;
+
 /// True for a FLASH_ATTN_EXT over a key-value cache that CellAttention computes: float32 queries, keys and values of a
 /// type that can be dequantised, a mask, no ALiBi, no sinks.
 bool cell_attention_computes(const ggml_tensor* op);

@@ -7,6 +7,13 @@
 
 namespace medilora {
 
+/// Frees what ggml made.
+struct GgmlFree {
+    void operator()(ggml_context* context) const { ggml_free(context); }
+    void operator()(ggml_backend_t backend) const { ggml_backend_free(backend); }
+    void operator()(ggml_backend_buffer_t buffer) const { ggml_backend_buffer_free(buffer); }
+};
+
 /// One product as a graph of ggml, to compare the GEMM with ggml's own operation, and to test it as a backend.
 class GgmlProduct {
   public:
@@ -19,17 +26,12 @@ class GgmlProduct {
     void compute();
 
   private:
-    struct Freed {
-        void operator()(ggml_context* context) const { ggml_free(context); }
-        void operator()(ggml_backend_t backend) const { ggml_backend_free(backend); }
-        void operator()(ggml_backend_buffer_t buffer) const { ggml_backend_buffer_free(buffer); }
-    };
-    using HostBuffer = std::unique_ptr<ggml_backend_buffer, Freed>;
+    using HostBuffer = std::unique_ptr<ggml_backend_buffer, GgmlFree>;
 
     void place(ggml_tensor* tensor, const void* data, HostBuffer& buffer);
 
-    std::unique_ptr<ggml_backend, Freed> backend_;
-    std::unique_ptr<ggml_context, Freed> context_;
+    std::unique_ptr<ggml_backend, GgmlFree> backend_;
+    std::unique_ptr<ggml_context, GgmlFree> context_;
     HostBuffer weight_buffer_, x_buffer_, out_buffer_;
     ggml_cgraph* graph_ = nullptr;
 };

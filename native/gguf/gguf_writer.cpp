@@ -6,6 +6,10 @@ namespace medilora {
 
 GgufWriter::GgufWriter() : context_(gguf_init_empty()) {}
 
+void GgufWriter::set_texts(const Metadata& texts) {
+    for (const auto& [key, text] : texts) gguf_set_val_str(context_.get(), key.c_str(), text.c_str());
+}
+
 void GgufWriter::declare(const std::string& name, ggml_type type, const std::vector<int64_t>& ne) {
     ggml_tensor tensor;
     std::memset(&tensor, 0, sizeof(tensor));

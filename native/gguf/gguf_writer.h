@@ -2,12 +2,16 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gguf/gguf_file.h"
 #include "util/atomic_file.h"
 
 namespace medilora {
+
+/// Texts of a file's metadata, by key.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 /// Writes a GGUF: metadata first, then each tensor's bytes in the order in which it was declared.
 class GgufWriter {
@@ -16,6 +20,7 @@ class GgufWriter {
 
     /// For metadata: the gguf_set_* functions apply to it until begin().
     gguf_context* metadata() { return context_.get(); }
+    void set_texts(const Metadata& texts);
     void declare(const std::string& name, ggml_type type, const std::vector<int64_t>& ne);
 
     /// Opens the file and writes the header.

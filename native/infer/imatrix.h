@@ -2,9 +2,9 @@
 
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "gguf/gguf_writer.h"
 #include "infer/chunks.h"
 
 namespace medilora {
@@ -16,7 +16,7 @@ struct ImatrixOptions {
     std::string partial;
     bool resume = false; ///< goes on from `partial`
     std::vector<std::string> datasets;
-    std::vector<std::pair<std::string, std::string>> metadata; ///< of both files
+    Metadata metadata; ///< of both files
 };
 
 struct ImatrixResult {

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "gguf/gguf_file.h"
-#include "gguf/gguf_writer.h"
 
 namespace medilora {
 
@@ -82,8 +81,7 @@ Imatrix read_imatrix(const std::string& path) {
     return imatrix;
 }
 
-size_t write_imatrix(const Imatrix& imatrix, const std::string& path,
-                     const std::vector<std::pair<std::string, std::string>>& metadata) {
+size_t write_imatrix(const Imatrix& imatrix, const std::string& path, const Metadata& metadata) {
     GgufWriter writer;
     std::vector<const char*> datasets;
     for (const std::string& dataset : imatrix.datasets) datasets.push_back(dataset.c_str());
@@ -91,7 +89,7 @@ size_t write_imatrix(const Imatrix& imatrix, const std::string& path,
     gguf_set_arr_str(writer.metadata(), kDatasets, datasets.data(), datasets.size());
     gguf_set_val_u32(writer.metadata(), kChunkCount, imatrix.chunk_count);
     gguf_set_val_u32(writer.metadata(), kChunkSize, imatrix.chunk_size);
-    for (const auto& [key, value] : metadata) gguf_set_val_str(writer.metadata(), key.c_str(), value.c_str());
+    writer.set_texts(metadata);
     for (const auto& [name, entry] : imatrix.entries) {
         const auto matrices = static_cast<int64_t>(entry.counts.size());
         writer.declare(name + kSums, GGML_TYPE_F32, {static_cast<int64_t>(entry.sums.size()) / matrices, matrices});

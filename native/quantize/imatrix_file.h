@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "gguf/gguf_writer.h"
 
 namespace medilora {
 
@@ -29,7 +30,6 @@ Imatrix read_imatrix(const std::string& path);
 
 /// Writes the file atomically, mode 0600, with further string `metadata`. Returns its size in bytes.
 /// Throws FILE_WRITE or DISK_FULL.
-size_t write_imatrix(const Imatrix& imatrix, const std::string& path,
-                     const std::vector<std::pair<std::string, std::string>>& metadata);
+size_t write_imatrix(const Imatrix& imatrix, const std::string& path, const Metadata& metadata);
 
 } // namespace medilora

@@ -1,7 +1,6 @@
 #include "quantize/quantize.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <map>
@@ -64,8 +63,8 @@ const NamedType kTypes[] = {
 
 const std::map<std::string, std::string> kAliases{{"Q3_K", "Q3_K_M"}, {"Q4_K", "Q4_K_M"}, {"Q5_K", "Q5_K_M"}};
 
-NamedType type_of(std::string name) {
-    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+NamedType type_of(const std::string& text) {
+    std::string name = upper_case(text);
     const auto alias = kAliases.find(name);
     if (alias != kAliases.end()) name = alias->second;
     for (const NamedType& type : kTypes)

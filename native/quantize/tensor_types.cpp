@@ -4,6 +4,7 @@
 #include <cctype>
 #include <regex>
 #include <set>
+#include <utility>
 
 #include "util/error.h"
 
@@ -28,7 +29,7 @@ std::string changed(std::string text, int (*change)(int)) {
 }
 
 std::string name_of(ggml_type type) {
-    return changed(ggml_type_name(type), std::toupper);
+    return upper_case(ggml_type_name(type));
 }
 
 bool is_embedding(const std::string& tensor) {
@@ -77,8 +78,12 @@ void check_rows_fit(const GgufTensor& tensor, ggml_type type) {
 
 } // namespace
 
+std::string upper_case(std::string text) {
+    return changed(std::move(text), std::toupper);
+}
+
 ggml_type tensor_type_of(const std::string& name) {
-    const std::string wanted = changed(name, std::toupper);
+    const std::string wanted = upper_case(name);
     std::string names;
     for (const ggml_type type : kTypes) {
         if (name_of(type) == wanted) return type;

@@ -23,6 +23,9 @@ struct TensorTypes {
     bool pure = false;                  ///< the file's main type for every tensor that has no other rule
 };
 
+/// ASCII letters in upper case.
+std::string upper_case(std::string text);
+
 /// The type of a name, in any case: F32, F16, BF16 or a quantisation that ggml can write.
 /// Throws TYPE_UNSUPPORTED, listing them.
 ggml_type tensor_type_of(const std::string& name);

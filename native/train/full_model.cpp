@@ -116,7 +116,7 @@ size_t FullModel::write(const std::string& path, const Metadata& metadata) {
     write_hparams(context, network_->hparams);
     gguf_set_val_str(context, "general.type", "model");
     gguf_set_val_u32(context, "general.file_type", 0); // all F32
-    for (const auto& [key, value] : metadata) gguf_set_val_str(context, key.c_str(), value.c_str());
+    writer.set_texts(metadata);
     for (const Parameter& p : parameters_.list())
         writer.declare(p.name, GGML_TYPE_F32,
                        p.decay ? std::vector<int64_t>{p.cols, p.rows} : std::vector<int64_t>{p.cols});
