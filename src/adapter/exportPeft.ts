@@ -1,12 +1,14 @@
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { areDistinct } from "../data/manifest.js";
-import { fileError, MediloraError } from "../errors.js";
+import { MediloraError } from "../errors.js";
 import type { GgufDescription } from "../native/binding.js";
 import { readGguf } from "../native/gguf.js";
 import type { CountProgress } from "../native/trainingBinding.js";
 import { requireTexts } from "../util/arguments.js";
 import { AtomicWriter, writeFileAtomic } from "../util/atomicFile.js";
+import { makeFolder } from "../util/folder.js";
+import { stopIfAborted } from "../util/turn.js";
 import { type GgufPair, ggufPairs, readAlpha } from "./ggufPairs.js";
 import type { ConvertedAdapter } from "./importPeft.js";
 import { mostCommon } from "./mostCommon.js";
@@ -71,14 +73,6 @@ export async function exportPeftAdapter(options: ExportPeftOptions): Promise<Con
 /** Where an import keeps `base_model_name_or_path`. */
 const BASE_KEY = "medilora.peft_base_model";
 
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw fileError(error, path, "write");
-  }
-}
-
 async function writeWeights(
   path: string,
   { pairs, adapter }: { pairs: readonly GgufPair[]; adapter: GgufDescription },
@@ -95,7 +89,7 @@ async function writeWeights(
   const handle = await open(input);
   try {
     for (const [i, part] of parts.entries()) {
-      if (signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
+      stopIfAborted(signal);
       const data = await readExactly(handle, input, part);
       if (!allFinite(part.type, data))
         throw new MediloraError("ADAPTER_INVALID", `${input}: ${part.name} holds NaN or infinity. Train it again.`);

@@ -8,6 +8,7 @@ import { native } from "../native/load.js";
 import type { CountProgress } from "../native/trainingBinding.js";
 import { requireTexts } from "../util/arguments.js";
 import { AtomicWriter } from "../util/atomicFile.js";
+import { stopIfAborted } from "../util/turn.js";
 import { mostCommon } from "./mostCommon.js";
 import { firstUntargeted, moduleScales, type PeftConfig, readPeftConfig } from "./peftConfig.js";
 import { adaptedModules } from "./peftNames.js";
@@ -164,7 +165,7 @@ async function writeAdapter(
   await writer.write(header);
   let bytes = header.length;
   for (const [i, conversion] of conversions.entries()) {
-    if (signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
+    stopIfAborted(signal);
     const data = await convertedBytes(file, conversion);
     const padding = Buffer.alloc(-data.length & (ALIGNMENT - 1));
     await writer.write(data);

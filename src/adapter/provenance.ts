@@ -35,11 +35,18 @@ export async function adapterProvenance(
   return { ...metadata, [`${PREFIX}version`]: packageVersion() };
 }
 
+const FIRST_PART = /-00001-of-(\d{5})\.gguf$/;
+
+/** All parts of a split model by the name of its first one; of any other file itself. */
+export function splitParts(path: string): string[] {
+  const count = FIRST_PART.exec(path)?.[1];
+  if (count === undefined) return [path];
+  return Array.from({ length: Number(count) }, (_, i) =>
+    path.replace(FIRST_PART, `-${String(i + 1).padStart(5, "0")}-of-$1.gguf`),
+  );
+}
+
 /** The paths of a model's parts; they are known to be there when the model could be read. */
 export function modelParts(path: string, { metadata }: GgufDescription): string[] {
-  const count = Number(metadata["split.count"] ?? 1);
-  const first = /-00001-of-\d{5}\.gguf$/;
-  if (count <= 1 || !first.test(path)) return [path];
-  const five = (value: number) => String(value).padStart(5, "0");
-  return Array.from({ length: count }, (_, i) => path.replace(first, `-${five(i + 1)}-of-${five(count)}.gguf`));
+  return Number(metadata["split.count"] ?? 1) <= 1 ? [path] : splitParts(path);
 }

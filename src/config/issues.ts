@@ -175,6 +175,12 @@ export function isKeys(value: unknown): value is Keys {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** @throws MediloraError `CONFIG_INVALID` for anything but keys and values */
+export function requireKeys(value: unknown, source: string): Keys {
+  if (isKeys(value)) return value;
+  throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(value)}.`);
+}
+
 /** `key:` with nothing behind it, as configuration templates have, means the default. */
 export function withoutEmpty(object: Keys): Keys {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null && value !== undefined));

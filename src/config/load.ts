@@ -1,8 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
-import { MediloraError } from "../errors.js";
 import { fromAxolotl } from "./axolotl.js";
-import { configError, describe, describeIssues, isKeys, type Keys, withoutEmpty } from "./issues.js";
+import { configError, describeIssues, isKeys, type Keys, requireKeys, withoutEmpty } from "./issues.js";
 import { LORA_MODULES, PRESETS, type TrainConfig, trainConfigSchema } from "./schema.js";
 import { readYaml } from "./yaml.js";
 
@@ -38,9 +37,7 @@ export async function loadTrainConfig(path: string, options: Pick<ParseOptions, 
  */
 export function parseTrainConfig(object: unknown, options: ParseOptions = {}): TrainConfig {
   const { baseDir = ".", source = "the configuration" } = options;
-  if (!isKeys(object))
-    throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(object)}.`);
-  const { written, notes, problems: foreign } = fromAxolotl(withoutEmpty(object));
+  const { written, notes, problems: foreign } = fromAxolotl(withoutEmpty(requireKeys(object, source)));
   if (isKeys(written.model_config)) written.model_config = withoutEmpty(written.model_config);
   const result = trainConfigSchema.safeParse({ ...presetOf(written), ...written });
   const own = result.success ? crossCheck(result.data) : describeIssues(result.error, written, trainConfigSchema);

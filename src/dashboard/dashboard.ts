@@ -72,7 +72,7 @@ export class Dashboard implements AsyncDisposable {
   readonly report = (event: TrainProgress): void => {
     for (const message of this.#source.messagesOf(event)) {
       this.#view = applyMessage(this.#view, message);
-      this.#send(eventText("message", message));
+      this.#send(eventText(message));
     }
   };
 
@@ -131,7 +131,7 @@ export class Dashboard implements AsyncDisposable {
     response.on("close", () => this.#clients.delete(response));
     // A page that went away in the middle of a line is no failure of the training.
     response.on("error", () => this.#clients.delete(response));
-    response.write(`retry: 2000\n\n${eventText("message", { type: "view", view: this.#view })}`);
+    response.write(`retry: 2000\n\n${eventText({ type: "view", view: this.#view })}`);
   }
 
   #send(text: string): void {
@@ -167,8 +167,8 @@ function listenError(error: NodeJS.ErrnoException, port: number): MediloraError 
   return new MediloraError("ARGUMENT_INVALID", message, { cause: error });
 }
 
-function eventText(name: string, message: DashboardMessage): string {
-  return `event: ${name}\ndata: ${JSON.stringify(message)}\n\n`;
+function eventText(message: DashboardMessage): string {
+  return `event: message\ndata: ${JSON.stringify(message)}\n\n`;
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {

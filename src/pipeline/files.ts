@@ -1,10 +1,12 @@
+import type { BigIntStats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { splitParts } from "../adapter/provenance.js";
 import { fileError } from "../errors.js";
 import { sha256File, sha256Text } from "../util/hash.js";
 
 /** The hash of a file, and what the file looked like when it was computed. */
-export interface KnownHash {
+interface KnownHash {
   stamp: string;
   sha256: string;
 }
@@ -24,15 +26,18 @@ export class FileHashes {
   async of(path: string, signal?: AbortSignal): Promise<string> {
     const found = await statOf(path);
     if (found.isDirectory()) return this.#folder(path, signal);
-    const parts = partsOf(path);
-    if (parts.length === 1) return this.#file(path, signal);
+    const parts = splitParts(path);
+    if (parts.length === 1) return this.#file(path, found, signal);
     const hashes: string[] = [];
-    for (const part of parts) hashes.push(await this.#file(part, signal));
+    for (const part of parts) hashes.push(await this.#file(part, await statOf(part), signal));
     return sha256Text(hashes.join("\n"));
   }
 
-  async #file(path: string, signal: AbortSignal | undefined): Promise<string> {
-    const { size, mtimeNs, ctimeNs, ino } = await statOf(path);
+  async #file(
+    path: string,
+    { size, mtimeNs, ctimeNs, ino }: BigIntStats,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const stamp = [size, mtimeNs, ctimeNs, ino].join(":");
     const known = this.known[path];
     if (known?.stamp === stamp) return known.sha256;
@@ -50,15 +55,6 @@ export class FileHashes {
 }
 
 /** Follows symbolic links; one that leads in a circle is an error of the system's. */
-async function statOf(path: string) {
+async function statOf(path: string): Promise<BigIntStats> {
   return stat(path, { bigint: true }).catch((error: unknown) => Promise.reject(fileError(error, path, "read")));
-}
-
-/** All parts of a split GGUF model, of which the first one is named; else the file itself. */
-function partsOf(path: string): string[] {
-  const count = /-00001-of-(\d{5})\.gguf$/.exec(path)?.[1];
-  if (count === undefined) return [path];
-  return Array.from({ length: Number(count) }, (_, i) =>
-    path.replace(/-00001-of-(\d{5})\.gguf$/, `-${String(i + 1).padStart(5, "0")}-of-$1.gguf`),
-  );
 }

@@ -1,5 +1,5 @@
 import { basename, dirname, extname, resolve } from "node:path";
-import { configError, describe, describeIssues, isKeys, withoutEmpty } from "../config/issues.js";
+import { configError, describeIssues, isKeys, requireKeys, withoutEmpty } from "../config/issues.js";
 import { readYaml } from "../config/yaml.js";
 import { MediloraError } from "../errors.js";
 import { findTask, isLikelihood } from "../eval/tasks/index.js";
@@ -49,9 +49,7 @@ export async function resolvePipeline(pipeline: Pipeline | string): Promise<Pipe
  */
 export function parsePipeline(object: unknown, options: ParsePipelineOptions = {}): Pipeline {
   const { baseDir = ".", source = "pipeline" } = options;
-  if (!isKeys(object))
-    throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(object)}.`);
-  const written = withoutEmpty(object);
+  const written = withoutEmpty(requireKeys(object, source));
   const result = pipelineSchema.safeParse(written);
   if (!result.success) throw configError(source, describeIssues(result.error, written, pipelineSchema));
   const problems = crossCheck(result.data);

@@ -5,15 +5,12 @@ import { planMemory } from "../train/memory.js";
 import { openTrainer } from "../train/openTrainer.js";
 import { type Pipeline, resolvePipeline } from "./load.js";
 import type { PipelineOptions } from "./run.js";
-import { inStep, Session } from "./session.js";
+import { inStep, Session, type StepState } from "./session.js";
 import type { Step } from "./step.js";
 
 /** A step of a pipeline, and whether a run would do it. */
-export interface PlannedStep {
+export interface PlannedStep extends StepState {
   id: string;
-  state: "up-to-date" | "to-do" | "resume";
-  /** Why it is not up to date. */
-  reason?: string;
   /** Of a training that is to do and whose data are there. */
   estimate?: TrainingEstimate;
   /** Most memory of a training whose data are not prepared yet, in bytes: that of full sequences. */
@@ -34,7 +31,7 @@ export async function planPipeline(
 ): Promise<PlannedStep[]> {
   const resolved = await resolvePipeline(pipeline);
   const session = await Session.open(resolved, options);
-  const first = options.from === undefined ? session.steps.length : session.indexOf(options.from);
+  const first = session.indexOf(options.from);
   await session.checkInputs();
   const planned = new Map<string, PlannedStep>();
   for (const [index, step] of session.steps.entries()) {
@@ -53,16 +50,10 @@ async function stateOf(
   session: Session,
   step: Step,
   { forced, stale }: { forced: boolean; stale: readonly string[] },
-): Promise<Pick<PlannedStep, "state" | "reason">> {
+): Promise<StepState> {
   if (forced) return { state: "to-do", reason: "asked for" };
   if (stale.length > 0) return { state: "to-do", reason: `follows ${stale.join(", ")}` };
-  const record = session.state.steps[step.id];
-  if (record === undefined) return { state: "to-do", reason: "not done yet" };
-  if (record.key !== (await session.keyOf(step)))
-    return { state: "to-do", reason: "options, inputs or version changed" };
-  if (record.status === "started") return { state: "resume", reason: "was interrupted" };
-  if (await session.isIntact(step, record)) return { state: "up-to-date" };
-  return { state: "to-do", reason: "its output is missing or was changed" };
+  return session.stateOf(step, await session.keyOf(step));
 }
 
 interface ToEstimate {

@@ -3,12 +3,17 @@ import { join } from "node:path";
 import { fileError, MediloraError } from "../errors.js";
 import type { TrainProgress } from "../train/progress.js";
 import { eitherSignal } from "../train/run.js";
+import { makeFolder } from "../util/folder.js";
 import { lockFile } from "../util/lock.js";
+import { stopIfAborted } from "../util/turn.js";
 import { type Pipeline, resolvePipeline } from "./load.js";
 import { inStep, Session } from "./session.js";
-import { makeFolder, type StepRecord, writeState } from "./state.js";
+import { type StepRecord, writeState } from "./state.js";
 import type { Step, StepContext } from "./step.js";
 import { tunedModel } from "./steps.js";
+
+/** A work folder holds what may be text of patients. */
+const FOLDER_MODE = 0o700;
 
 /** What runPipeline() reports. `step` is a step's id. */
 export type PipelineProgress =
@@ -59,7 +64,7 @@ export async function runPipeline(pipeline: Pipeline | string, options: Pipeline
   const resolved = await resolvePipeline(pipeline);
   const { onProgress } = options;
   const signal = eitherSignal(options);
-  await makeFolder(resolved.work_dir);
+  await makeFolder(resolved.work_dir, FOLDER_MODE);
   await using _lock = await lockFile(
     join(resolved.work_dir, ".lock"),
     `${resolved.work_dir} is in use by another pipeline`,
@@ -67,7 +72,7 @@ export async function runPipeline(pipeline: Pipeline | string, options: Pipeline
   );
   const onNote = (message: string) => onProgress?.({ type: "warning", message });
   const session = await Session.open(resolved, { signal, onNote });
-  const first = options.from === undefined ? session.steps.length : session.indexOf(options.from);
+  const first = session.indexOf(options.from);
   onProgress?.({ type: "check" });
   await session.checkInputs();
   const results: PipelineResult["steps"] = [];
@@ -95,14 +100,14 @@ class StepRun {
     const { id, outputs } = this.step;
     const position = { step: id, index: this.index, steps: this.session.steps.length };
     try {
-      if (this.options.either.aborted) throw new MediloraError("ABORTED", "Stopped on request.");
+      stopIfAborted(this.options.either);
       const key = await this.session.keyOf(this.step);
-      const record = forced ? undefined : this.session.state.steps[id];
-      if (record?.status === "done" && record.key === key && (await this.session.isIntact(this.step, record))) {
+      const { state } = forced ? { state: "to-do" } : await this.session.stateOf(this.step, key);
+      if (state === "up-to-date") {
         this.options.onProgress?.({ type: "up-to-date", ...position });
         return { id, state: "up-to-date", seconds: 0, outputs };
       }
-      const resume = record?.status === "started" && record.key === key;
+      const resume = state === "resume";
       this.options.onProgress?.({ type: "start", ...position, resumed: resume });
       const started = performance.now();
       await this.#work(key, resume);
@@ -118,7 +123,7 @@ class StepRun {
     const { folder, run } = this.step;
     if (!resume) await this.#clear();
     await this.#record({ key, status: "started", outputs: {} });
-    await makeFolder(folder);
+    await makeFolder(folder, FOLDER_MODE);
     await run(this.#context(resume));
     await this.#record({ key, status: "done", outputs: await this.session.outputsOf(this.step) });
   }

@@ -11,6 +11,12 @@ import { type PipelineState, readState, type StepRecord } from "./state.js";
 import type { Step } from "./step.js";
 import { stepsOf } from "./steps.js";
 
+/** Whether a run would do a step, and why it is not up to date. */
+export interface StepState {
+  state: "up-to-date" | "to-do" | "resume";
+  reason?: string;
+}
+
 /** A pipeline's steps and what was done of them. */
 export class Session {
   readonly #hashes: FileHashes;
@@ -37,8 +43,9 @@ export class Session {
     return new Session(pipeline, steps, await readState(pipeline.work_dir, pipeline.name), signal);
   }
 
-  /** Position of the step, or of the first of the group ("train"), from which everything is done again. */
-  indexOf(name: string): number {
+  /** Position of the step, or of the first of the group ("train"), from which everything is done again; without a name, behind the last. */
+  indexOf(name: string | undefined): number {
+    if (name === undefined) return this.steps.length;
     const index = this.steps.findIndex(({ id }) => id === name || id.startsWith(`${name}.`));
     if (index >= 0) return index;
     const ids = this.steps.map(({ id }) => id);
@@ -75,7 +82,17 @@ export class Session {
     return hashes;
   }
 
-  async isIntact(step: Step, record: StepRecord): Promise<boolean> {
+  /** Whether the last run's result still stands; `key` is of {@link keyOf}. */
+  async stateOf(step: Step, key: string): Promise<StepState> {
+    const record = this.state.steps[step.id];
+    if (record === undefined) return { state: "to-do", reason: "not done yet" };
+    if (record.key !== key) return { state: "to-do", reason: "options, inputs or version changed" };
+    if (record.status === "started") return { state: "resume", reason: "was interrupted" };
+    if (await this.#isIntact(step, record)) return { state: "up-to-date" };
+    return { state: "to-do", reason: "its output is missing or was changed" };
+  }
+
+  async #isIntact(step: Step, record: StepRecord): Promise<boolean> {
     for (const path of step.outputs) {
       const now = await this.#hashes.of(path, this.signal).catch((error: unknown) => {
         if (isMediloraError(error) && error.code === "FILE_NOT_FOUND") return undefined;

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { fileError, MediloraError } from "../errors.js";
@@ -23,7 +23,7 @@ export type StepRecord = z.output<typeof stepSchema>;
 export type PipelineState = z.output<typeof stateSchema>;
 
 /** Name of the file in the work folder that says what was done; it holds hashes and paths, no data. */
-export const STATE_FILE = "pipeline.json";
+const STATE_FILE = "pipeline.json";
 
 /**
  * What was done in a work folder; nothing where there is no state file.
@@ -58,10 +58,4 @@ function parse(text: string): PipelineState | undefined {
 /** @throws MediloraError `FILE_WRITE`, `DISK_FULL` */
 export async function writeState(workDir: string, state: PipelineState): Promise<void> {
   await writeFileAtomic(join(workDir, STATE_FILE), `${JSON.stringify(state, null, 1)}\n`);
-}
-
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw fileError(error, path, "write");
-  });
 }

@@ -1,5 +1,5 @@
-import { join, resolve } from "node:path";
-import { configError, isKeys, type Keys, withoutEmpty } from "../config/issues.js";
+import { join } from "node:path";
+import { configError, type Keys, withoutEmpty } from "../config/issues.js";
 import { parseTrainConfig } from "../config/load.js";
 import type { TrainConfig } from "../config/schema.js";
 import { train } from "../train/train.js";
@@ -102,7 +102,7 @@ function refused(written: Keys, follows: boolean): string[] {
 }
 
 function withPath(pipeline: Pipeline, dataset: Stage["datasets"][number]): unknown {
-  if (!isKeys(dataset) || dataset.prepared === undefined) return dataset;
+  if (dataset.prepared === undefined) return dataset;
   const { prepared, path: _, ...rest } = dataset;
-  return { ...rest, path: resolve(rowsOf(pipeline, prepared)) };
+  return { ...rest, path: rowsOf(pipeline, prepared) };
 }

@@ -9,6 +9,7 @@ import {
   validationPoints,
   type XY,
 } from "./lossScale.js";
+import { epochEnds } from "./ticks.js";
 
 export { lossCurveTerminal, type TerminalPlotOptions } from "./lossCurveTerminal.js";
 export type { LossPoint } from "./lossScale.js";
@@ -148,14 +149,7 @@ function axes({ x, y, xTicks, yTicks, left, right, top, bottom, floor }: Frame):
 }
 
 function epochMarks(points: readonly LossPoint[], { x, left, right, top, bottom }: Frame): string[] {
-  const ends: Array<{ epoch: number; step: number }> = [];
-  let done = Math.floor(points[0]?.epoch ?? 0);
-  for (const { step, epoch } of points) {
-    // A hair below a whole epoch is one: fractions are sums of steps.
-    const whole = Math.floor((epoch ?? 0) + 1e-6);
-    if (whole > done) ends.push({ epoch: whole, step });
-    done = Math.max(done, whole);
-  }
+  const ends = epochEnds(points);
   const stride = Math.ceil((ends.length * EPOCH_LABEL_WIDTH) / (right - left));
   return ends
     .filter((_, index) => (index + 1) % stride === 0)

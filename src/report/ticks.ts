@@ -10,6 +10,20 @@ export function niceTicks({ low, high }: { low: number; high: number }, count: n
   return ticks.length > 0 ? ticks : [low];
 }
 
+/** The first step at or beyond each whole epoch. A hair below one is one: fractions are sums of steps. */
+export function epochEnds(
+  points: ReadonlyArray<{ step: number; epoch?: number | undefined }>,
+): Array<{ epoch: number; step: number }> {
+  const ends: Array<{ epoch: number; step: number }> = [];
+  let done = Math.floor(points[0]?.epoch ?? 0);
+  for (const { step, epoch = 0 } of points) {
+    const whole = Math.floor(epoch + 1e-6);
+    if (whole > done) ends.push({ epoch: whole, step });
+    done = Math.max(done, whole);
+  }
+  return ends;
+}
+
 /** Decimals that tell neighbouring ticks apart. */
 export function tickDigits(ticks: readonly number[]): number {
   const gap = ticks.length > 1 ? ticks[1]! - ticks[0]! : 0.01;

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
 import { fileError, MediloraError } from "../errors.js";
 import type { NativeTrainer } from "../native/trainer.js";
+import { makeFolder } from "../util/folder.js";
 import type { StoppingState } from "./earlyStopping.js";
 
 /** What a checkpoint says of the run beside the tensors. The position in the data follows from the step. */
@@ -81,7 +82,7 @@ export class Checkpoints {
 
   /** @returns the path of the written file */
   async save(trainer: NativeTrainer, note: CheckpointNote): Promise<string> {
-    await this.#makeFolder();
+    await makeFolder(this.#folder);
     const path = this.#path(note.step);
     await trainer.saveState(path, JSON.stringify(note));
     await this.#removeSuperseded(note.step);
@@ -91,7 +92,7 @@ export class Checkpoints {
 
   /** Writes the weights with the lowest validation loss so far apart from the numbered checkpoints. */
   async saveBest(trainer: NativeTrainer, note: CheckpointNote): Promise<void> {
-    await this.#makeFolder();
+    await makeFolder(this.#folder);
     await trainer.saveState(this.bestPath, JSON.stringify(note));
     await this.#removeSuperseded();
   }
@@ -135,12 +136,6 @@ export class Checkpoints {
   async #removeSuperseded(saved?: number): Promise<void> {
     for (const step of this.#superseded) if (step !== saved) await rm(this.#path(step), { force: true });
     this.#superseded = [];
-  }
-
-  async #makeFolder(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, this.#folder, "write");
-    });
   }
 }
 

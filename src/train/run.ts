@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { TrainConfig } from "../config/schema.js";
 import { isMediloraError, MediloraError } from "../errors.js";
 import type { NativeTrainer } from "../native/trainer.js";
+import { stopIfAborted } from "../util/turn.js";
 import { packageVersion } from "../util/version.js";
 import { type CheckpointNote, Checkpoints, configHash, type RunHashes, restore, runKey } from "./checkpoint.js";
 import type { TrainingData } from "./dataset.js";
@@ -85,7 +86,7 @@ export class Run {
     try {
       if (this.#validationDue) await this.#evaluate();
       while (this.#step < this.plan.totalSteps && !this.#stopping.shouldStop) {
-        throwIfAborted(this.#between);
+        stopIfAborted(this.#between);
         await this.#oneStep();
       }
       await this.#metrics.draw();
@@ -318,8 +319,4 @@ interface StartOfRun {
 /** A signal that aborts with the first of the two. */
 export function eitherSignal({ signal, stop }: Pick<TrainOptions, "signal" | "stop">): AbortSignal {
   return AbortSignal.any([signal, stop].filter((one) => one !== undefined));
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
 }

@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { loadTrainConfig, parseTrainConfig } from "../config/load.js";
 import type { TrainConfig } from "../config/schema.js";
-import { fileError, MediloraError } from "../errors.js";
+import { MediloraError } from "../errors.js";
 import { openTokenizer } from "../native/tokenizer.js";
+import { makeFolder } from "../util/folder.js";
 import { lockFolder } from "../util/lock.js";
 import { loadTrainingData, type TrainingData } from "./dataset.js";
 import { openTrainer, tokenizerPath } from "./openTrainer.js";
@@ -25,9 +25,7 @@ export async function train(config: TrainConfig | string, options: TrainOptions 
   const resolved = await resolveConfig(config, (message) => options.onProgress?.({ type: "warning", message }));
   const data = await loadTokenizedData(resolved);
   const plan = new TrainingPlan(data.train, resolved);
-  await mkdir(resolved.output_dir, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, resolved.output_dir, "write");
-  });
+  await makeFolder(resolved.output_dir);
   await using _lock = await lockFolder(resolved.output_dir);
   await using trainer = await openTrainer(resolved, eitherSignal(options));
   return await new Run(resolved, data, plan, trainer, options).finish();

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { fileError, isMediloraError, MediloraError } from "../errors.js";
+import { fileError, isMediloraError } from "../errors.js";
 import { regularFile } from "./regularFile.js";
+import { stopIfAborted } from "./turn.js";
 
 /** Bytes read at a time. */
 const PIECE = 1 << 20;
@@ -19,7 +20,7 @@ export async function sha256File(path: string, signal?: AbortSignal): Promise<st
     await regularFile(path);
     file = await open(path, "r");
     for (;;) {
-      if (signal?.aborted) throw new MediloraError("ABORTED", "Stopped on request.", { cause: signal.reason });
+      stopIfAborted(signal);
       const { bytesRead } = await file.read(buffer, 0, PIECE, null);
       if (bytesRead === 0) return hash.digest("hex");
       hash.update(buffer.subarray(0, bytesRead));

@@ -1,13 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import { MediloraError } from "../errors.js";
 
+const BEFORE_QUESTIONS = "Stopped on request before a question was asked.";
+
 /**
  * What a source gives, until a stop is asked for.
  * @throws MediloraError `ABORTED`, before the next item is handed on
  */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
   for await (const item of source) {
-    stopIfAborted(signal);
+    stopIfAborted(signal, BEFORE_QUESTIONS);
     yield item;
   }
 }
@@ -18,11 +20,10 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSi
  */
 export async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
   await setImmediate();
-  stopIfAborted(signal);
+  stopIfAborted(signal, BEFORE_QUESTIONS);
 }
 
 /** @throws MediloraError `ABORTED` when a stop was asked for */
-export function stopIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new MediloraError("ABORTED", "Stopped on request before a question was asked.", { cause: signal.reason });
+export function stopIfAborted(signal: AbortSignal | undefined, message = "Stopped on request."): void {
+  if (signal?.aborted) throw new MediloraError("ABORTED", message, { cause: signal.reason });
 }

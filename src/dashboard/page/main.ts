@@ -1,4 +1,5 @@
 import { formatBytes, formatCount, formatDuration } from "../../report/format.js";
+import { epochEnds } from "../../report/ticks.js";
 import { applyMessage, type DashboardMessage, type DashboardPoint, emptyView } from "../view.js";
 import { drawChart } from "./charts.js";
 import { byId, element } from "./element.js";
@@ -50,7 +51,7 @@ function showFacts(): void {
 
 function showCharts(): void {
   const { run, points, validations } = view;
-  const epochs = epochEnds(points);
+  const epochs = epochMarks(points);
   const series = (of: (point: DashboardPoint) => number | null) =>
     points.map((point) => ({ x: point.step, y: of(point) }));
   const last = points.at(-1);
@@ -100,16 +101,9 @@ function showCharts(): void {
   });
 }
 
-/** The first step at or beyond each whole epoch. */
-function epochEnds(points: readonly DashboardPoint[]): number[] {
-  const ends: number[] = [];
-  let done = Math.floor(points[0]?.epoch ?? 0);
-  for (const { step, epoch } of points) {
-    const whole = Math.floor(epoch + 1e-6);
-    if (whole > done) ends.push(step);
-    done = Math.max(done, whole);
-  }
-  // More would hide the curve.
+/** Steps at which epochs ended; none where so many would hide the curve. */
+function epochMarks(points: readonly DashboardPoint[]): number[] {
+  const ends = epochEnds(points).map(({ step }) => step);
   return ends.length > 30 ? [] : ends;
 }
 

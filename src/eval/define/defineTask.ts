@@ -1,5 +1,4 @@
-import { configError, describe, describeIssues, isKeys, withoutEmpty } from "../../config/issues.js";
-import { MediloraError } from "../../errors.js";
+import { configError, describeIssues, requireKeys, withoutEmpty } from "../../config/issues.js";
 import type { LikelihoodTask } from "../loglikelihood/task.js";
 import type { GenerationTask } from "../task.js";
 import { isBuiltIn } from "../tasks/index.js";
@@ -35,9 +34,7 @@ export function taskOf(definition: ParsedTask): DefinedTask {
  * @throws MediloraError as {@link defineTask}
  */
 export function parseDefinition(definition: unknown, source: string): ParsedTask {
-  if (!isKeys(definition))
-    throw new MediloraError("CONFIG_INVALID", `${source} must hold keys and values; it is ${describe(definition)}.`);
-  const written = withoutEmpty(definition);
+  const written = withoutEmpty(requireKeys(definition, source));
   const result = taskSchema.safeParse(written);
   const problems = result.success ? crossCheck(result.data) : describeIssues(result.error, written, taskSchema);
   if (!result.success || problems.length > 0) throw configError(source, problems);

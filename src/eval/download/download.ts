@@ -1,6 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { fileError, MediloraError } from "../../errors.js";
+import { MediloraError } from "../../errors.js";
+import { makeFolder } from "../../util/folder.js";
 import { DataFolder } from "../dataFolder.js";
 import { prepareRun } from "../loglikelihood/prepare.js";
 import type { LikelihoodTask, TaskGroup } from "../loglikelihood/task.js";
@@ -47,9 +48,7 @@ type SingleTask = GenerationTask | LikelihoodTask;
 export async function downloadBenchmarks(options: DownloadOptions): Promise<Downloaded> {
   const result: Downloaded = { files: [], present: [], unavailable: [], different: [] };
   const tasks = new Set(options.tasks.flatMap((name) => membersOf(findTask(name))));
-  await mkdir(options.folder, { recursive: true }).catch((error) => {
-    throw fileError(error, options.folder, "write");
-  });
+  await makeFolder(options.folder);
   for (const task of tasks) await downloadTask(task, options, result);
   return result;
 }

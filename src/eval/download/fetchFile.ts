@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { fileError, isMediloraError, MediloraError } from "../../errors.js";
+import { isMediloraError, MediloraError } from "../../errors.js";
 import { AtomicWriter } from "../../util/atomicFile.js";
+import { makeFolder } from "../../util/folder.js";
 import { isPrivateTransport } from "../../util/url.js";
 
 export interface FetchFileOptions {
@@ -41,9 +41,7 @@ export async function fetchFile(options: FetchFileOptions): Promise<FetchedFile>
     throw new MediloraError("ARGUMENT_INVALID", "A file is fetched by https, without a password in the URL.");
   try {
     const response = await follow(url, signal);
-    await mkdir(dirname(path), { recursive: true }).catch((error) => {
-      throw fileError(error, dirname(path), "write");
-    });
+    await makeFolder(dirname(path));
     return { path, url: options.url, ...(await store(response, url, options)) };
   } catch (error) {
     if (signal?.aborted) throw new MediloraError("ABORTED", "The download was stopped; the files before it are kept.");
