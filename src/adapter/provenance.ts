@@ -1,6 +1,7 @@
 import type { AdapterOptions, GgufDescription } from "../native/binding.js";
 import { readGguf } from "../native/gguf.js";
 import { sha256File } from "../util/hash.js";
+import { splitParts } from "../util/splitModel.js";
 import { packageVersion } from "../util/version.js";
 
 const PREFIX = "medilora.";
@@ -33,17 +34,6 @@ export async function adapterProvenance(
     metadata[`${own}weight`] = String(weight * scale);
   }
   return { ...metadata, [`${PREFIX}version`]: packageVersion() };
-}
-
-const FIRST_PART = /-00001-of-(\d{5})\.gguf$/;
-
-/** All parts of a split model by the name of its first one; of any other file itself. */
-export function splitParts(path: string): string[] {
-  const count = FIRST_PART.exec(path)?.[1];
-  if (count === undefined) return [path];
-  return Array.from({ length: Number(count) }, (_, i) =>
-    path.replace(FIRST_PART, `-${String(i + 1).padStart(5, "0")}-of-$1.gguf`),
-  );
 }
 
 /** The paths of a model's parts; they are known to be there when the model could be read. */

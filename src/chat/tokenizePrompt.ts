@@ -35,7 +35,8 @@ function plainTokens(tokenizer: Tokenizer, text: string): Int32Array {
   return tokenizer.tokenize(text, { addSpecial: false, parseSpecial: false });
 }
 
-function withBos(tokenizer: Tokenizer, tokens: Int32Array): Int32Array {
+/** The tokens with BOS in front where the vocabulary wants it. */
+export function withBos(tokenizer: Tokenizer, tokens: Int32Array): Int32Array {
   if (!tokenizer.addBos || tokenizer.bosToken === null) return tokens;
   const all = new Int32Array(tokens.length + 1);
   all[0] = tokenizer.bosToken;

@@ -1,7 +1,14 @@
-import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AddonFile, buildCommand, installedPackage, packageRoot, unpackedPath } from "../native/addonFiles.js";
+import {
+  type AddonFile,
+  buildCommand,
+  installedPackage,
+  libraryFiles,
+  packageRoot,
+  unpackedPath,
+} from "../native/addonFiles.js";
 import { elfArchitecture, missingEnd } from "../native/elf.js";
 import type { Problem } from "./diagnose.js";
 
@@ -71,23 +78,14 @@ function libraryProblems(name: string, platform: string): Problem[] {
   if (found === undefined) return [{ problem: `${what} are not installed`, fix }];
   if (found.version !== wanted) return [{ problem: `${what} are of version ${found.version}, not ${wanted}`, fix }];
   const folder = unpackedPath(found.folder);
-  const bins = join(folder, "bins", basename(name));
-  const files = filesOf(bins);
+  const files = libraryFiles(name, found.folder);
   const needed = ["libllama.", "libggml.", "libggml-base.", ...(process.platform === "linux" ? ["libggml-cpu-"] : [])];
-  const missing = needed.some((start) => !files.some((file) => file.startsWith(start)));
-  const damaged = files.find((file) => missingEnd(join(bins, file)) !== undefined);
+  const missing = needed.some((start) => !files.some((file) => basename(file).startsWith(start)));
+  const damaged = files.find((file) => missingEnd(file) !== undefined);
   if (!missing && damaged === undefined) return [];
-  const detail = missing ? `files are missing in ${folder}` : `the end of ${join(bins, damaged!)} is missing`;
+  const detail = missing ? `files are missing in ${folder}` : `the end of ${damaged} is missing`;
   // npm does not look into a package that is there.
   return [{ problem: `${what} are not whole: ${detail}`, fix: `rm -r "${folder}" && ${fix}` }];
-}
-
-function filesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** A build writes into medilora's own folder. */

@@ -3,7 +3,7 @@ import type { Tokenizer } from "../chat/tokenizeRow.js";
 import { MediloraError } from "../errors.js";
 import type { GenerateResult } from "../native/binding.js";
 import type { EngineOptions } from "../native/engine.js";
-import { nextTurn } from "../util/turn.js";
+import { inTurns } from "../util/turn.js";
 import type { StoredAnswer } from "./answersFile.js";
 import { cacheCells } from "./cacheBudget.js";
 import type { EvaluationTimings } from "./evaluationResult.js";
@@ -100,9 +100,6 @@ export async function checkPrompts(
   await fitPrompts(tokenizer, options, await tokenizePrompts(tokenizer, options), limit);
 }
 
-/** Prompts between two looks at the signal. */
-const TURN = 64;
-
 type Prompts = ReadonlyMap<string, Int32Array>;
 
 /** Also of the questions that have an answer: the context's size, and so the rounding, must not depend on a restart. */
@@ -111,10 +108,7 @@ async function tokenizePrompts(
   { questions, signal }: Pick<AskOptions, "questions" | "signal">,
 ): Promise<Prompts> {
   const prompts = new Map<string, Int32Array>();
-  for (const [i, { id, prompt }] of questions.entries()) {
-    if (i % TURN === 0) await nextTurn(signal);
-    prompts.set(id, tokenizeChatPrompt(tokenizer, prompt));
-  }
+  for await (const { id, prompt } of inTurns(questions, signal)) prompts.set(id, tokenizeChatPrompt(tokenizer, prompt));
   return prompts;
 }
 
@@ -145,8 +139,7 @@ async function fitPrompts(
   const most = limit - maxTokens;
   const fitted = new Map<string, CutPrompt>();
   const tooLong: PreparedQuestion[] = [];
-  for (const [i, question] of questions.entries()) {
-    if (i % TURN === 0) await nextTurn(signal);
+  for await (const question of inTurns(questions, signal)) {
     const tokens = whole.get(question.id)!;
     const uncut = tokens.length <= most ? { tokens, cut: 0 } : undefined;
     const prompt = uncut ?? (mayCut ? truncateLeft(tokenizer, question, tokens, most) : undefined);

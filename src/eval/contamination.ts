@@ -3,7 +3,7 @@ import { CONTAMINATION_RULE, type GramMatch, matchGrams, type Overlap, overlapOf
 import { fileSource } from "../data/manifest.js";
 import type { ProgressOptions } from "../data/progress.js";
 import { MediloraError } from "../errors.js";
-import { prepareRun } from "./loglikelihood/prepare.js";
+import { ownTexts, prepareRun } from "./loglikelihood/prepare.js";
 import type { LikelihoodTask, TaskGroup } from "./loglikelihood/task.js";
 import { prepareQuestions } from "./questions.js";
 import type { GenerationTask } from "./task.js";
@@ -73,8 +73,8 @@ async function questionTexts(
 ): Promise<Array<[key: string, texts: readonly string[]]>> {
   if (isLikelihood(task)) {
     const { tasks } = await prepareRun(task, data, 0, signal);
-    return tasks.flatMap(({ questions }) =>
-      questions.map(({ key, texts }): [string, readonly string[]] => [key, texts]),
+    return tasks.flatMap(({ questions, sources }) =>
+      questions.map(({ key }, i): [string, readonly string[]] => [key, ownTexts(sources[i]!)]),
     );
   }
   const questions = await prepareQuestions(task, data, signal);

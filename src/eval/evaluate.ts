@@ -59,7 +59,7 @@ export async function prepareEvaluation(
   const settings = checkOptions(options, form);
   if (options.strategy !== undefined) checkDraws(options.strategy, settings.sampler);
   const path = await resolveTaskFile(task, options.data);
-  const ballots = await prepareBallots(runtime, task, { form, seed: settings.seed }, options);
+  const ballots = await prepareBallots(runtime, task, { form, seed: settings.seed }, { ...options, data: path });
   const data = await identifyFile(path, options.signal);
   const prepared = { task, form, settings, data, ...ballots };
   return {

@@ -1,7 +1,7 @@
-import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { fileError } from "../errors.js";
-import { sha256File } from "../util/hash.js";
+import { FileHashes } from "../util/fileHashes.js";
+import { regularFile } from "../util/regularFile.js";
+import { stopIfAborted } from "../util/turn.js";
 import { packageVersion } from "../util/version.js";
 import type { RunKey } from "./answersFile.js";
 import type { EvaluateOptions, EvaluateSettings } from "./evaluateOptions.js";
@@ -43,9 +43,14 @@ export async function identifyModel({
   return { model: await identifyFile(model, signal), adapters: identified };
 }
 
+/** One command asks about a model once for each benchmark and strategy: gigabytes are read again only when they changed. */
+const hashes = new FileHashes();
+
 /** @throws MediloraError as {@link identify} */
 export async function identifyFile(path: string, signal: AbortSignal | undefined): Promise<FileIdentity> {
-  return { file: basename(path), bytes: await fileSize(path), sha256: await sha256File(path, signal) };
+  stopIfAborted(signal);
+  const { size } = await regularFile(path);
+  return { file: basename(path), bytes: size, sha256: await hashes.file(path, signal) };
 }
 
 export function runVersions(llamaCpp: string): EvaluationResult["versions"] {
@@ -76,12 +81,4 @@ export function runKey(run: RunIdentity, settings: AnswerSettings): RunKey {
     medilora: run.versions.medilora,
     llamaCpp: run.versions.llamaCpp,
   };
-}
-
-async function fileSize(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
 }

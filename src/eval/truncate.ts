@@ -33,12 +33,14 @@ export function truncateLeft(
   // The least number of dropped characters that fits: `low` does not, `high` does.
   let low = 0;
   let high = characters.length - 1;
-  if (high <= 0 || without(high).length > most) return undefined;
+  if (high <= 0) return undefined;
+  let kept = without(high);
+  if (kept.length > most) return undefined;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (without(middle).length > most) low = middle;
-    else high = middle;
+    const shorter = without(middle);
+    if (shorter.length > most) low = middle;
+    else [high, kept] = [middle, shorter];
   }
-  const kept = without(high);
   return { tokens: kept, cut: tokens.length - kept.length };
 }

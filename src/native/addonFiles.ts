@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MediloraError } from "../errors.js";
 
@@ -36,6 +36,16 @@ export function installedPackage(name: string): { version: string; folder: strin
     if (typeof version === "string") return { version, folder: join(place, name) };
   }
   return undefined;
+}
+
+/** Files of an installed package of llama.cpp's libraries, which lies in `folder`; none where they cannot be listed. */
+export function libraryFiles(name: string, folder: string): string[] {
+  const bins = join(unpackedPath(folder), "bins", basename(name));
+  try {
+    return readdirSync(bins).map((file) => join(bins, file));
+  } catch {
+    return [];
+  }
 }
 
 /** The command that builds the addon: another one in medilora's own repository than where it is installed. */

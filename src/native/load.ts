@@ -1,8 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { MediloraError } from "../errors.js";
-import { type AddonFile, addonFiles, buildCommand, installedPackage, unpackedPath } from "./addonFiles.js";
+import { type AddonFile, addonFiles, buildCommand, installedPackage, libraryFiles } from "./addonFiles.js";
 import type { NativeBinding } from "./binding.js";
 import { missingEnd } from "./elf.js";
 
@@ -51,18 +50,18 @@ function load(files: readonly AddonFile[]): LoadedAddon {
 
 /** The loader ends the process where the end of a file is missing, so that nobody could be told. */
 function checkWhole(addon: string): void {
-  for (const path of [addon, ...librariesOf(addon)]) {
+  for (const path of [addon, ...libraries()]) {
     const missing = missingEnd(path);
-    if (missing !== undefined) throw new Error(`${path} is damaged: its end is missing, ${missing} are there`);
+    // An addon into which llama.cpp was compiled loads none of its libraries.
+    if (missing !== undefined && (path === addon || readFileSync(addon).includes("libllama.")))
+      throw new Error(`${path} is damaged: its end is missing, ${missing} are there`);
   }
 }
 
-/** On Linux, llama.cpp's libraries that an addon loads; one that llama.cpp was compiled into has none. */
-function librariesOf(addon: string): string[] {
-  const platform = `${process.platform}-${process.arch}`;
-  const found = process.platform === "linux" ? installedPackage(`@node-llama-cpp/${platform}`) : undefined;
-  if (found === undefined || !readFileSync(addon).includes("libllama.")) return [];
-  const folder = join(unpackedPath(found.folder), "bins", platform);
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  return names.filter((name) => name.endsWith(".so")).map((name) => join(folder, name));
+/** On Linux, llama.cpp's libraries that an addon may load. */
+function libraries(): string[] {
+  if (process.platform !== "linux") return [];
+  const name = `@node-llama-cpp/${process.platform}-${process.arch}`;
+  const found = installedPackage(name);
+  return found === undefined ? [] : libraryFiles(name, found.folder).filter((path) => path.endsWith(".so"));
 }

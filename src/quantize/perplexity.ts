@@ -13,7 +13,7 @@ import {
   type ModelDifference,
   perplexityOf,
 } from "./perplexityStatistics.js";
-import { type ChunkedText, loadChunkedText, type TextOptions } from "./textTokens.js";
+import { type ChunkedText, join, loadChunkedText, type TextOptions } from "./textTokens.js";
 
 /** What {@link measurePerplexity} reads. */
 export interface PerplexityOptions extends TextOptions {
@@ -132,15 +132,6 @@ async function scoreChunks(
 
 function sumOf(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-function join<T extends Float64Array | Uint8Array>(parts: readonly T[], all: T): T {
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 function buildResult(

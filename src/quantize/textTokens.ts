@@ -1,10 +1,10 @@
-import { stat } from "node:fs/promises";
 import { extname } from "node:path";
+import { withBos } from "../chat/tokenizePrompt.js";
 import { tokenizeChatRow, tokenizeCompletionRow } from "../chat/tokenizeRow.js";
 import { errorAtLine } from "../data/formats/record.js";
 import { readText } from "../data/formats/text.js";
 import { checkNotEmpty, isChatRow, readRowLines, type TrainingRow } from "../data/rows.js";
-import { fileError, MediloraError } from "../errors.js";
+import { MediloraError } from "../errors.js";
 import { checkInteger } from "../eval/evaluateOptions.js";
 import type { FileIdentity } from "../eval/evaluationResult.js";
 import { identifyFile } from "../eval/runIdentity.js";
@@ -62,11 +62,12 @@ export async function loadChunkedText(call: string, options: TextOptions): Promi
   const parts: Int32Array[] = [];
   const data: FileIdentity[] = [];
   for (const path of paths) {
-    data.push(await identifyFile(path, signal));
+    const file = await identifyFile(path, signal);
+    data.push(file);
     if (isRowsFile(path)) await tokenizeRows(tokenizer, path, parts);
-    else parts.push(await tokenizeText(tokenizer, path));
+    else parts.push(await tokenizeText(tokenizer, path, file.bytes));
   }
-  const all = concatenate(parts);
+  const all = join(parts, new Int32Array(parts.reduce((sum, { length }) => sum + length, 0)));
   const chunks = Math.min(most ?? Number.MAX_SAFE_INTEGER, Math.floor(all.length / chunkSize));
   if (chunks === 0)
     throw new MediloraError(
@@ -90,15 +91,12 @@ function isRowsFile(path: string): boolean {
   return [".jsonl", ".ndjson"].includes(extname(path).toLowerCase());
 }
 
-async function tokenizeText(tokenizer: NativeTokenizer, path: string): Promise<Int32Array> {
-  const { size } = await stat(path).catch((error) => Promise.reject(fileError(error, path, "read")));
-  if (size > MOST_TEXT_BYTES)
+async function tokenizeText(tokenizer: NativeTokenizer, path: string, bytes: number): Promise<Int32Array> {
+  if (bytes > MOST_TEXT_BYTES)
     throw new MediloraError("ARGUMENT_INVALID", `${path} is larger than 400 MB. Give a part of it.`);
   let text = "";
   for await (const piece of readText(path)) text += piece;
-  const tokens = await tokenizer.tokenizeLong(text);
-  const { addBos, bosToken } = tokenizer;
-  return addBos && bosToken !== null ? concatenate([Int32Array.of(bosToken), tokens]) : tokens;
+  return withBos(tokenizer, await tokenizer.tokenizeLong(text));
 }
 
 async function tokenizeRows(tokenizer: NativeTokenizer, path: string, parts: Int32Array[]): Promise<void> {
@@ -115,12 +113,12 @@ async function tokenizeRows(tokenizer: NativeTokenizer, path: string, parts: Int
 
 function rowTokens(tokenizer: NativeTokenizer, row: TrainingRow): Int32Array {
   if (isChatRow(row)) return tokenizeChatRow(tokenizer, row, { labelSpan: "turn" }).tokens;
-  const chunks = tokenizeCompletionRow(tokenizer, row, { sequenceLen: Number.MAX_SAFE_INTEGER });
-  return concatenate(chunks.map(({ tokens }) => tokens));
+  const [whole] = tokenizeCompletionRow(tokenizer, row, { sequenceLen: Number.MAX_SAFE_INTEGER });
+  return whole?.tokens ?? new Int32Array(0);
 }
 
-function concatenate(parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+/** Copies the parts into `all`, one behind the other. */
+export function join<T extends Int32Array | Float64Array | Uint8Array>(parts: readonly T[], all: T): T {
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { fileError, isMediloraError } from "../errors.js";
+import { fileError } from "../errors.js";
 import { regularFile } from "./regularFile.js";
 import { stopIfAborted } from "./turn.js";
 
@@ -26,7 +26,7 @@ export async function sha256File(path: string, signal?: AbortSignal): Promise<st
       hash.update(buffer.subarray(0, bytesRead));
     }
   } catch (error) {
-    throw isMediloraError(error) ? error : fileError(error, path, "read");
+    throw fileError(error, path, "read");
   } finally {
     await file?.close();
   }

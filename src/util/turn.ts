@@ -23,6 +23,20 @@ export async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
   stopIfAborted(signal, BEFORE_QUESTIONS);
 }
 
+/** Items between two turns of other events. */
+const TURN = 64;
+
+/**
+ * The items of long synchronous work; other events get their turn in between.
+ * @throws MediloraError `ABORTED`
+ */
+export async function* inTurns<T>(items: readonly T[], signal: AbortSignal | undefined): AsyncGenerator<T> {
+  for (const [i, item] of items.entries()) {
+    if (i % TURN === 0) await nextTurn(signal);
+    yield item;
+  }
+}
+
 /** @throws MediloraError `ABORTED` when a stop was asked for */
 export function stopIfAborted(signal: AbortSignal | undefined, message = "Stopped on request."): void {
   if (signal?.aborted) throw new MediloraError("ABORTED", message, { cause: signal.reason });

@@ -23,7 +23,7 @@ function likelihoodOf(
   const { name = names[0]!, model = "base.gguf" } = options;
   const prepared = names.map((task): PreparedTask => {
     const questions = tasks[task]!.sums.map((_, i) => ({
-      ...{ key: `${task}/q${i}`, task, id: `q${i}`, promptSha256: "", texts: [], where: "", contexts: ["", ""] },
+      ...{ key: `${task}/q${i}`, task, id: `q${i}`, promptSha256: "", where: "", contexts: ["", ""] },
       ...{ continuations: ["a", "bb"], choices: ["a", "bb"], gold: [0] },
     }));
     const read = () => assert.fail("not read");

@@ -5,7 +5,7 @@ import { isMediloraError } from "../../dist/errors.js";
 import { defineTask } from "../../dist/eval/define/defineTask.js";
 import { loadTask } from "../../dist/eval/define/load.js";
 import type { GenerationDefinition, LikelihoodDefinition } from "../../dist/eval/define/schema.js";
-import { prepareRun } from "../../dist/eval/loglikelihood/prepare.js";
+import { ownTexts, prepareRun } from "../../dist/eval/loglikelihood/prepare.js";
 import type { LikelihoodTask } from "../../dist/eval/loglikelihood/task.js";
 import { prepareQuestions } from "../../dist/eval/questions.js";
 import { jsonLines, temporaryFolder } from "./helpers/data.js";
@@ -67,7 +67,8 @@ async function scored(
 ) {
   const task = "read" in definition ? definition : defineTask(definition);
   const { tasks } = await prepareRun(task, await folder.write(`${files++}-${name}`, content), shots);
-  return tasks[0]!.questions;
+  const { questions, sources } = tasks[0]!;
+  return questions.map((question, i) => ({ ...question, own: ownTexts(sources[i]!) }));
 }
 
 describe("a defined task of generated answers", () => {
@@ -171,7 +172,7 @@ describe("a defined task of choices", () => {
     assert.deepEqual(letters!.continuations, [" A", " B"]);
     assert.deepEqual(defineTask(lettered).metrics, ["acc"]);
     // What is compared with training rows is the question without the preamble.
-    assert.deepEqual(letters!.texts, ["Which?\nA. this\nB. 2\nAnswer:", "A", "B"]);
+    assert.deepEqual(letters!.own, ["Which?\nA. this\nB. 2\nAnswer:", "A", "B"]);
   });
 
   it("takes several right answers for mc2 only", async () => {

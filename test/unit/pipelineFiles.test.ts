@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { FileHashes } from "../../dist/pipeline/files.js";
 import { readState, writeState } from "../../dist/pipeline/state.js";
+import { FileHashes } from "../../dist/util/fileHashes.js";
 import { rejectsWith } from "../native/helpers.js";
 
 let folder: string;

@@ -7,7 +7,6 @@ import { prepareRun } from "../loglikelihood/prepare.js";
 import type { LikelihoodTask, TaskGroup } from "../loglikelihood/task.js";
 import { prepareQuestions } from "../questions.js";
 import type { GenerationTask } from "../task.js";
-import { resolveTaskFile } from "../taskFile.js";
 import { findTask, isLikelihood } from "../tasks/index.js";
 import { type FetchedFile, fetchFile } from "./fetchFile.js";
 import { writePubMedQATestSet } from "./pubmedqaTestSet.js";
@@ -100,7 +99,7 @@ async function fetchAll({ files, made }: DownloadSource, options: DownloadOption
 }
 
 async function countQuestions(task: SingleTask, folder: string): Promise<number> {
-  if (!isLikelihood(task)) return (await prepareQuestions(task, await resolveTaskFile(task, folder))).length;
+  if (!isLikelihood(task)) return (await prepareQuestions(task, folder)).length;
   const { tasks } = await prepareRun(task, folder, 0);
   return tasks[0]!.questions.length;
 }

@@ -18,8 +18,6 @@ export interface PreparedChoices extends Pick<ChoiceQuestion, "choices" | "gold"
   continuations: readonly string[];
   /** Of contexts and continuations. */
   promptSha256: string;
-  /** The question alone: its context without preamble and shots, and its choices. */
-  texts: readonly string[];
   /** Its place in the file, for error messages. */
   where: string;
 }
@@ -100,6 +98,12 @@ async function prepareTask(task: LikelihoodTask, place: Place, shots: number): P
   return { task, path, header, questions, sources, ...(shotsPath !== undefined && { shotsPath }) };
 }
 
+/** The question alone: its context without preamble and shots, and its choices. */
+export function ownTexts(question: ChoiceQuestion): string[] {
+  const { choices } = question;
+  return [...new Set(choices.map((_, i) => contextOf(question, i))), ...choices];
+}
+
 /** @param header stands in front of the question: the task's preamble, and shots */
 export function prepareChoices(task: LikelihoodTask, header: string, question: LocatedQuestion): PreparedChoices {
   const { id, choices, gold, where } = question;
@@ -108,7 +112,6 @@ export function prepareChoices(task: LikelihoodTask, header: string, question: L
   const contexts = choices.map((_, i) => shared ?? header + contextOf(question, i));
   const continuations = choices.map((choice) => task.delimiter + choice);
   const promptSha256 = sha256Text(JSON.stringify([contexts, continuations]));
-  const texts = [...new Set(choices.map((_, i) => contextOf(question, i))), ...choices];
   return {
     key: `${task.name}/${id}`,
     task: task.name,
@@ -118,7 +121,6 @@ export function prepareChoices(task: LikelihoodTask, header: string, question: L
     choices,
     gold,
     promptSha256,
-    texts,
     where,
   };
 }

@@ -1,7 +1,7 @@
 import type { Tokenizer } from "../../chat/tokenizeRow.js";
 import type { ScoreRequest, ScoreResult } from "../../native/binding.js";
 import type { EngineOptions } from "../../native/engine.js";
-import { nextTurn } from "../../util/turn.js";
+import { inTurns } from "../../util/turn.js";
 import { paddedContext } from "../cacheBudget.js";
 import type { EvaluationTimings } from "../evaluationResult.js";
 import { naming } from "../questions.js";
@@ -63,9 +63,6 @@ export async function scoreQuestions(
   return { scores: inOrder(), timings, threads: engine.info.threads };
 }
 
-/** Questions between two looks at the signal. */
-const TURN = 64;
-
 type Pairs = ReadonlyMap<string, readonly TokenPair[]>;
 
 /** Also of the questions that have a score: the context's size, and so what is cut, must not depend on a restart. */
@@ -75,10 +72,8 @@ async function tokenizeQuestions(
 ): Promise<Pairs> {
   await using tokenizer = await runtime.openTokenizer(model);
   const pairs = new Map<string, readonly TokenPair[]>();
-  for (const [i, question] of questions.entries()) {
-    if (i % TURN === 0) await nextTurn(signal);
+  for await (const question of inTurns(questions, signal))
     pairs.set(question.key, questionPairs(tokenizer, question, addBos));
-  }
   return pairs;
 }
 

@@ -108,7 +108,8 @@ interface ShotSearch {
 
 async function findShots(runtime: EvaluationRuntime<unknown>, search: ShotSearch, options: PlanOptions) {
   const { task, form, questions, neighbours } = search;
-  const rows = (await loadQuestions(task, neighbours.train, options.signal)).flatMap((row) => {
+  const path = await resolveTaskFile(task, neighbours.train);
+  const rows = (await loadQuestions(task, path, options.signal)).flatMap((row) => {
     const answer = form.solved(row.record);
     return answer === undefined ? [] : [{ ...row, answer }];
   });
@@ -117,7 +118,7 @@ async function findShots(runtime: EvaluationRuntime<unknown>, search: ShotSearch
     { questions: textsOf(task, questions), rows: textsOf(task, rows), neighbours },
     options,
   );
-  const train = [await identifyFile(await resolveTaskFile(task, neighbours.train), options.signal)];
+  const train = [await identifyFile(path, options.signal)];
   return {
     shots: nearest.map((indexes) =>
       indexes.flatMap((index): ChatMessage[] => [

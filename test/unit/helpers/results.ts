@@ -75,7 +75,6 @@ export function scoredOf(
     ...{ key: `${name}/row-${i + 1}`, task: name, id: `row-${i + 1}`, gold, choices, promptSha256: "" },
     contexts: choices.map((_, choice) => (typeof context === "string" ? context : context[choice]!)),
     continuations: choices.map((choice) => ` ${choice}`),
-    texts: choices,
     where: "",
   }));
   const scores = questions.map(({ logprobs }, i) => ({

@@ -1,9 +1,9 @@
 import type { BigIntStats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { splitParts } from "../adapter/provenance.js";
 import { fileError } from "../errors.js";
-import { sha256File, sha256Text } from "../util/hash.js";
+import { sha256File, sha256Text } from "./hash.js";
+import { splitParts } from "./splitModel.js";
 
 /** The hash of a file, and what the file looked like when it was computed. */
 interface KnownHash {
@@ -27,13 +27,18 @@ export class FileHashes {
     const found = await statOf(path);
     if (found.isDirectory()) return this.#folder(path, signal);
     const parts = splitParts(path);
-    if (parts.length === 1) return this.#file(path, found, signal);
+    if (parts.length === 1) return this.#hash(path, found, signal);
     const hashes: string[] = [];
-    for (const part of parts) hashes.push(await this.#file(part, await statOf(part), signal));
+    for (const part of parts) hashes.push(await this.file(part, signal));
     return sha256Text(hashes.join("\n"));
   }
 
-  async #file(
+  /** SHA-256 of one file, also of a part of a split model. @throws MediloraError as {@link of} */
+  async file(path: string, signal?: AbortSignal): Promise<string> {
+    return this.#hash(path, await statOf(path), signal);
+  }
+
+  async #hash(
     path: string,
     { size, mtimeNs, ctimeNs, ino }: BigIntStats,
     signal: AbortSignal | undefined,
