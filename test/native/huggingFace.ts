@@ -4,6 +4,8 @@ import { readGguf } from "../../dist/native/gguf.js";
 /** A matrix [rows, columns] or a vector, row-major. */
 type Matrix = Float64Array<ArrayBuffer>;
 
+type OnInput = (weight: string, x: Matrix) => void;
+
 /** s B A of one module, in Hugging Face's layout: A [rank, in], B [out, rank]. */
 export interface Branch {
   scale: number;
@@ -41,12 +43,19 @@ export class HuggingFaceModel {
     return new HuggingFaceModel(read, meta, meta("block_count"));
   }
 
-  /** Logits [tokens, vocabulary]. `branches` by module, such as "model.layers.0.self_attn.q_proj". */
-  logits(tokens: readonly number[], branches: ReadonlyMap<string, Branch> = new Map()): Float64Array {
+  /**
+   * Logits [tokens, vocabulary]. `branches` by module, such as "model.layers.0.self_attn.q_proj".
+   * @param onInput gets what goes into each weight of the layers, by its name in the file, token by token
+   */
+  logits(
+    tokens: readonly number[],
+    branches: ReadonlyMap<string, Branch> = new Map(),
+    onInput: OnInput = () => {},
+  ): Float64Array {
     const width = this.meta("embedding_length");
     const embedding = this.tensors.get("token_embd.weight")!;
     let hidden = tokens.map((token) => embedding.slice(token * width, (token + 1) * width));
-    for (let i = 0; i < this.layers; i++) hidden = this.block(hidden, i, branches);
+    for (let i = 0; i < this.layers; i++) hidden = this.block(hidden, i, branches, onInput);
     const output = this.tensors.get("output.weight") ?? embedding;
     const rows = hidden.map((x) =>
       adapted(this.norm(x, this.tensors.get("output_norm.weight")!), output, branches.get("lm_head")),
@@ -54,9 +63,10 @@ export class HuggingFaceModel {
     return Float64Array.from(rows.flatMap((row) => Array.from(row)));
   }
 
-  private block(hidden: Matrix[], layer: number, branches: ReadonlyMap<string, Branch>): Matrix[] {
+  private block(hidden: Matrix[], layer: number, branches: ReadonlyMap<string, Branch>, onInput: OnInput): Matrix[] {
     const tensor = (name: string) => this.tensors.get(`blk.${layer}.${name}`);
     const linear = (x: Matrix, gguf: string, module: string) => {
+      onInput(`blk.${layer}.${gguf}.weight`, x);
       const y = adapted(x, tensor(`${gguf}.weight`)!, branches.get(`model.layers.${layer}.${module}`));
       const bias = tensor(`${gguf}.bias`);
       return bias === undefined ? y : y.map((value, i) => value + bias[i]!);

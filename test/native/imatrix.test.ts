@@ -14,8 +14,8 @@ import { SeededRandom } from "../../dist/util/random.js";
 import { gguf } from "./gguf.js";
 import { EditableGguf, uint32 } from "./ggufEdit.js";
 import { rejectsWith, relativeError, repoFile, temporaryFolder } from "./helpers.js";
+import { HuggingFaceModel } from "./huggingFace.js";
 import { readFloats } from "./imatrixFile.js";
-import { LlamaReference } from "./llamaReference.js";
 
 const temporary = await temporaryFolder();
 const medtiny = repoFile("assets/medtiny-f16.gguf");
@@ -37,15 +37,15 @@ const make = (options: Partial<ImatrixOptions>) =>
 
 /** Sums of squares by weight and column, of chunks that begin with BOS. */
 async function expectedSums(tokens: Int32Array, chunkSize: number): Promise<Map<string, number[]>> {
-  const model = await LlamaReference.open(deep);
+  const model = await HuggingFaceModel.open(deep);
   const sums = new Map<string, number[]>();
   for (let start = 0; start + chunkSize <= tokens.length; start += chunkSize) {
     const chunk = [BOS, ...tokens.subarray(start + 1, start + chunkSize)];
-    model.logits(chunk, (weight, rows) => {
-      const sum = sums.get(weight) ?? new Array<number>(rows[0]!.length).fill(0);
+    model.logits(chunk, new Map(), (weight, x) => {
+      const sum = sums.get(weight) ?? new Array<number>(x.length).fill(0);
       sums.set(
         weight,
-        rows.reduce((all, row) => all.map((value, i) => value + row[i]! ** 2), sum),
+        sum.map((value, i) => value + x[i]! ** 2),
       );
     });
   }

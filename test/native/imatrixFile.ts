@@ -15,16 +15,12 @@ export function imatrixFile(entries: Record<string, { sums: Float32Array; counts
 
 /** Float32 tensors of a GGUF file, by name. */
 export async function readFloats(path: string): Promise<Map<string, Float32Array>> {
-  const bytes = await readFile(path);
-  const { tensors } = await readGguf(path);
-  // Data lies at the file's end, in the order of the list, each tensor padded to 32 bytes.
-  const padded = tensors.map((tensor) => (tensor.bytes + 31) & ~31);
-  let at = bytes.length - padded.reduce((sum, size) => sum + size, 0);
-  const out = new Map<string, Float32Array>();
-  tensors.forEach(({ name, type, bytes: size }, i) => {
-    if (type === "f32")
-      out.set(name, new Float32Array(bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + size)));
-    at += padded[i]!;
-  });
-  return out;
+  const [bytes, { tensors }] = [await readFile(path), await readGguf(path)];
+  const floats = tensors.filter(({ type }) => type === "f32");
+  return new Map(
+    floats.map(({ name, offset, bytes: size }): [string, Float32Array] => {
+      const start = bytes.byteOffset + offset;
+      return [name, new Float32Array(bytes.buffer.slice(start, start + size))];
+    }),
+  );
 }

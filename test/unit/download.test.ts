@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { after, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { isMediloraError } from "../../dist/errors.js";
+import type { ErrorCode } from "../../dist/errors.js";
 import { downloadBenchmarks } from "../../dist/eval/download/download.js";
 import { fetchFile } from "../../dist/eval/download/fetchFile.js";
 import { downloadSource } from "../../dist/eval/download/sources.js";
@@ -13,6 +13,7 @@ import { GENERATION_TASKS, LIKELIHOOD_TASKS } from "../../dist/eval/tasks/index.
 import { sha256Text } from "../../dist/util/hash.js";
 import { runCli } from "./helpers/cli.js";
 import { jsonLines, temporaryFolder } from "./helpers/data.js";
+import { fails } from "./helpers/results.js";
 
 const folder = await temporaryFolder();
 
@@ -36,12 +37,6 @@ const sends =
   (content: string): Answer =>
   (_, response) =>
     response.end(content);
-const failsWith = (code: string, message: RegExp) => (error: unknown) => {
-  assert.ok(isMediloraError(error), String(error));
-  assert.equal(error.code, code, error.message);
-  assert.match(error.message, message);
-  return true;
-};
 
 describe("fetching a file", () => {
   it("writes it whole, with hash and progress, in a folder that is made", async () => {
@@ -75,7 +70,7 @@ describe("fetching a file", () => {
     await fetchFile({ url: `${base}/hop1`, path: folder.path("hop.txt") });
     await assert.rejects(
       fetchFile({ url: `${base}/hop0`, path: folder.path("hop0.txt") }),
-      failsWith("NETWORK_FAILED", /leads on more than 5 times/),
+      fails("NETWORK_FAILED", /leads on more than 5 times/),
     );
   });
 
@@ -83,7 +78,7 @@ describe("fetching a file", () => {
     paths.set("/away", (_, response) => response.writeHead(301, { location: "http://example.org/x" }).end());
     await assert.rejects(
       fetchFile({ url: `${base}/away`, path: folder.path("away") }),
-      failsWith("NETWORK_FAILED", /leads to an address that is not https/),
+      fails("NETWORK_FAILED", /leads to an address that is not https/),
     );
     for (const url of [
       "http://example.org/x",
@@ -92,7 +87,7 @@ describe("fetching a file", () => {
       "file:///etc/passwd",
       "x",
     ])
-      await assert.rejects(fetchFile({ url, path: folder.path("no") }), failsWith("ARGUMENT_INVALID", /by https/));
+      await assert.rejects(fetchFile({ url, path: folder.path("no") }), fails("ARGUMENT_INVALID", /by https/));
   });
 
   it("that fails leaves nothing behind and an older file as it was", async () => {
@@ -105,13 +100,13 @@ describe("fetching a file", () => {
       setImmediate(() => response.destroy());
     });
     paths.set("/large", sends("y".repeat(1001)));
-    const cases: Array<[string, string, RegExp]> = [
+    const cases: Array<[string, ErrorCode, RegExp]> = [
       ["/none", "NETWORK_FAILED", /\/none answers with status 404\. Try later/],
       ["/early", "NETWORK_FAILED", /\/early/],
       ["/large", "NETWORK_FAILED", /sends more than 1000 bytes/],
     ];
     for (const [name, code, message] of cases)
-      await assert.rejects(fetchFile({ url: base + name, path, maxBytes: 1000 }), failsWith(code, message));
+      await assert.rejects(fetchFile({ url: base + name, path, maxBytes: 1000 }), fails(code, message));
     assert.equal(await readFile(path, "utf8"), "old");
     assert.deepEqual(await readdir(folder.path("kept")), ["old.txt"]);
   });
@@ -123,7 +118,7 @@ describe("fetching a file", () => {
       setImmediate(() => controller.abort());
     });
     const slow = fetchFile({ url: `${base}/slow`, path: folder.path("slow"), signal: controller.signal });
-    await assert.rejects(slow, failsWith("ABORTED", /stopped/));
+    await assert.rejects(slow, fails("ABORTED", /stopped/));
   });
 
   it("from a host that cannot be reached says why", async () => {
@@ -134,7 +129,7 @@ describe("fetching a file", () => {
     await once(closed, "close");
     await assert.rejects(
       fetchFile({ url: `http://127.0.0.1:${port}/x`, path: folder.path("off") }),
-      failsWith("NETWORK_FAILED", /cannot be reached \(ECONNREFUSED\); this computer may be offline/),
+      fails("NETWORK_FAILED", /cannot be reached \(ECONNREFUSED\); this computer may be offline/),
     );
   });
 });
@@ -177,7 +172,7 @@ describe("downloading benchmarks", () => {
   it("refuses a file that is not the task's, naming it", async () => {
     paths.set("/m/arc/ARC-Easy-Test.parquet", sends("<html>Log in</html>"));
     const wrong = downloadBenchmarks({ tasks: ["arc_easy"], folder: folder.path("wrong"), mirror: `${base}/m` });
-    await assert.rejects(wrong, failsWith("DATA_INVALID", /ARC-Easy-Test\.parquet/));
+    await assert.rejects(wrong, fails("DATA_INVALID", /ARC-Easy-Test\.parquet/));
     assert.deepEqual(await readdir(folder.path("wrong/arc")), []);
   });
 

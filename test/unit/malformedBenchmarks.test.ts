@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { isMediloraError } from "../../dist/errors.js";
 import { dumpRequests } from "../../dist/eval/dumpRequests.js";
 import { jsonLines, temporaryFolder } from "./helpers/data.js";
+import { failsWithoutText } from "./helpers/results.js";
 
 const folder = await temporaryFolder();
 
@@ -107,13 +107,8 @@ describe("a malformed file of a benchmark is refused by file, row and field, wit
   for (const [index, [task, name, content, message]] of cases.entries())
     it(`${task}: ${message.source}`, async () => {
       const data = await folder.write(`${index}-${name}`, content);
-      await assert.rejects(dumpRequests({ task, data, output: folder.path("out.jsonl") }), (error) => {
-        assert.ok(isMediloraError(error), String(error));
-        assert.equal(error.code, "DATA_INVALID", error.message);
-        assert.match(error.message, message);
-        assert.ok(!error.message.includes("secret"), error.message);
-        return true;
-      });
+      const output = folder.path("out.jsonl");
+      await assert.rejects(dumpRequests({ task, data, output }), failsWithoutText("DATA_INVALID", message));
     });
 });
 

@@ -127,6 +127,15 @@ export function fails(code: ErrorCode, message: RegExp): (error: unknown) => boo
   };
 }
 
+/** As {@link fails}; the message must not hold "secret", which the tests put into their data. */
+export function failsWithoutText(code: ErrorCode, message: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    fails(code, message)(error);
+    assert.ok(!(error as Error).message.includes("secret"), "the message quotes the data");
+    return true;
+  };
+}
+
 /** What two runs over the same answers must have in common. */
 export function withoutTimings<Result extends { timings: unknown }>({ timings: _, ...rest }: Result) {
   return rest;
